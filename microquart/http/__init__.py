@@ -1,0 +1,1 @@
+"""The syntax of HTTP as plain values: nothing here waits or knows an app."""

@@ -1,0 +1,478 @@
+"""Headers: the fields of a message, in order, their names in any case.
+
+What an application makes is checked where it is set, so that nothing can
+break out of its line.  What a client sent keeps its bytes until somebody
+looks: most requests are answered after two or three look-ups.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSet
+from itertools import chain
+from typing import Any, ClassVar, Self, TypeVar, overload
+
+from microquart.http.multidict import MISSING, converted, pairs_of
+from microquart.http.syntax import (
+    dump_list,
+    dump_options,
+    is_token,
+    parse_list,
+)
+
+T = TypeVar("T")
+
+_BREAKING = re.compile(r"[\r\n\0]")
+
+# A name as it was spelled, and as it goes to the wire.  An application that
+# makes names up must not fill the memory: beyond this many, none is kept.
+_NAMES: dict[str, bytes] = {}
+_NAMES_KEPT = 1000
+
+
+class Headers:
+    """The fields of a message, in order; a name may be there repeatedly.
+
+    >>> headers = Headers({"Vary": "Cookie"})
+    >>> headers.add("vary", "Accept")
+    >>> headers["VARY"], headers.getlist("vary"), "x" in headers
+    ('Cookie', ['Cookie', 'Accept'], False)
+
+    Iterating gives the pairs.  Setting raises ValueError for a name that is
+    no token and for CR, LF or NUL in a value.
+    """
+
+    __slots__ = ("_pairs",)
+
+    # What ``headers["missing"]`` raises; see MultiDict.key_error.
+    key_error: ClassVar[type[KeyError]] = KeyError
+
+    def __init__(self, defaults: "Source | None" = None) -> None:
+        self._pairs: list[tuple[str, str]] = []
+        if defaults is not None:
+            self.extend(defaults)
+
+    # -- as a server sees them --
+
+    @staticmethod
+    def from_fields(fields: Iterable[tuple[bytes, bytes]]) -> "Headers":
+        """Return what was received, unchecked; decoded when asked for."""
+        return _Received(fields)
+
+    def to_fields(self) -> list[tuple[bytes, bytes]]:
+        """Return the fields for the wire, their names in lower case.
+
+        A value outside of latin-1 is sent in UTF-8.
+        """
+        try:
+            return [
+                (_NAMES.get(name) or _lower(name), value.encode("latin-1"))
+                for name, value in self._pairs
+            ]
+        except UnicodeEncodeError:
+            return [(_lower(name), _encode(value)) for name, value in self]
+
+    # -- reading --
+
+    def __getitem__(self, key: str) -> str:
+        value = self._first(key)
+        if value is None:
+            raise self.key_error(key)
+        return value
+
+    @overload
+    def get(self, key: str, default: None = None) -> str | None: ...
+    @overload
+    def get(self, key: str, default: str) -> str: ...
+    @overload
+    def get(self, key: str, default: T) -> str | T: ...
+    @overload
+    def get(
+        self, key: str, default: None = None, *, type: Callable[[str], T]
+    ) -> T | None: ...
+    @overload
+    def get(self, key: str, default: T, type: Callable[[str], T]) -> T: ...
+    def get(
+        self,
+        key: str,
+        default: object = None,
+        type: Callable[[str], object] | None = None,
+    ) -> object:
+        """Return the first value, through ``type`` if that is given.
+
+        The default also stands for what ``type`` refuses with a ValueError
+        or TypeError.
+        """
+        value = self._first(key)
+        if value is None:
+            return default
+        if type is None:
+            return value
+        try:
+            return type(value)
+        except (ValueError, TypeError):
+            return default
+
+    @overload
+    def getlist(self, key: str) -> list[str]: ...
+    @overload
+    def getlist(self, key: str, type: Callable[[str], T]) -> list[T]: ...
+    def getlist(
+        self, key: str, type: Callable[[str], T] | None = None
+    ) -> list[str] | list[T]:
+        """Return all values, without those that ``type`` refuses."""
+        values = self._all(key)
+        return values if type is None else list(converted(values, type))
+
+    def get_all(self, name: str) -> list[str]:
+        return self.getlist(name)
+
+    def items(self, lower: bool = False) -> Iterator[tuple[str, str]]:
+        if lower:
+            return ((name.lower(), value) for name, value in self._pairs)
+        return iter(self._pairs)
+
+    def keys(self, lower: bool = False) -> Iterator[str]:
+        return (name for name, _ in self.items(lower))
+
+    def values(self) -> Iterator[str]:
+        return (value for _, value in self._pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __contains__(self, key: str) -> bool:
+        return self._first(key) is not None
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the fields are the same, in whatever order."""
+        if not isinstance(other, Headers):
+            return NotImplemented
+        return sorted(self.items(True)) == sorted(other.items(True))
+
+    def copy(self) -> "Headers":
+        return Headers(self)
+
+    def __copy__(self) -> "Headers":
+        return self.copy()
+
+    def __str__(self) -> str:
+        """Return the fields as HTTP/1.1 sends them, with the empty line."""
+        lines = [f"{name}: {value}\r\n" for name, value in self._pairs]
+        return "".join([*lines, "\r\n"])
+
+    def __repr__(self) -> str:
+        return f"Headers({self._pairs!r})"
+
+    def __reduce__(self) -> tuple[type["Headers"], tuple[object]]:
+        return Headers, (self._pairs,)
+
+    # -- changing --
+
+    def add(self, key: str, value: object, /, **options: object) -> None:
+        """Append a field; options become parameters of its value.
+
+        >>> headers = Headers()
+        >>> headers.add("Content-Type", "text/html", charset="utf-8")
+        >>> headers["content-type"]
+        'text/html; charset=utf-8'
+        """
+        text = with_options(value, options) if options else value
+        self._pairs.append((key, checked(key, text)))
+
+    add_header = add
+
+    def set(self, key: str, value: object, /, **options: object) -> None:
+        """Replace all fields of the name by one; options as in ``add``."""
+        self[key] = with_options(value, options) if options else value
+
+    def __setitem__(self, key: str, value: object) -> None:
+        """Replace all fields of the name by one, where the first stood."""
+        field = key, checked(key, value)
+        lower = key.lower()
+        pairs = self._pairs
+        for position, (name, _) in enumerate(pairs):
+            if name.lower() == lower:
+                pairs[position] = field
+                _drop(pairs, lower, position + 1)
+                return
+        pairs.append(field)
+
+    def setlist(self, key: str, values: Iterable[object]) -> None:
+        """Replace all fields of the name; no values, no field."""
+        self.remove(key)
+        for value in values:
+            self.add(key, value)
+
+    def setdefault(self, key: str, default: object) -> str:
+        """Return the first value; set this one if there is none."""
+        if key not in self:
+            self.add(key, default)
+        return self[key]
+
+    def setlistdefault(self, key: str, default: Iterable[object]) -> list[str]:
+        if key not in self:
+            self.setlist(key, default)
+        return self.getlist(key)
+
+    def extend(self, arg: "Source | None" = None, /, **kwargs: object) -> None:
+        """Add fields to those that are there; nothing is replaced."""
+        for key, value in chain(pairs_of(arg or ()), pairs_of(kwargs)):
+            self.add(key, value)
+
+    def update(self, arg: "Source | None" = None, /, **kwargs: object) -> None:
+        """Set fields: all those of a name are replaced by the new ones."""
+        if isinstance(arg, Headers | Mapping):
+            self._replace(pairs_of(arg))
+        else:
+            for key, value in arg or ():
+                self.set(key, value)
+        self._replace(pairs_of(kwargs))
+
+    def __or__(self, other: "Headers | Mapping[str, Any]") -> "Headers":
+        result = self.copy()
+        result.update(other)
+        return result
+
+    def __ior__(self, other: "Source") -> Self:
+        self.update(other)
+        return self
+
+    def __delitem__(self, key: str) -> None:
+        """Remove the fields of the name; it may as well have none."""
+        _drop(self._pairs, key.lower(), 0)
+
+    def remove(self, key: str) -> None:
+        del self[key]
+
+    @overload
+    def pop(self, key: str) -> str: ...
+    @overload
+    def pop(self, key: str, default: str) -> str: ...
+    @overload
+    def pop(self, key: str, default: T) -> str | T: ...
+    def pop(self, key: str, default: object = MISSING) -> object:
+        """Remove all fields of the name and return the first value."""
+        value = self.get(key, default)
+        if value is MISSING:
+            raise self.key_error(key)
+        del self[key]
+        return value
+
+    def popitem(self) -> tuple[str, str]:
+        return self._pairs.pop()
+
+    def clear(self) -> None:
+        self._pairs.clear()
+
+    # -- inside --
+
+    def _first(self, key: str) -> str | None:
+        lower = key.lower()
+        for name, value in self._pairs:
+            if name.lower() == lower:
+                return value
+        return None
+
+    def _all(self, key: str) -> list[str]:
+        lower = key.lower()
+        return [value for name, value in self._pairs if name.lower() == lower]
+
+    def _replace(self, pairs: Iterable[tuple[str, object]]) -> None:
+        seen: set[str] = set()
+        for key, value in pairs:
+            if key.lower() in seen:
+                self.add(key, value)
+            else:
+                seen.add(key.lower())
+                self.set(key, value)
+
+
+Source = Headers | Mapping[str, Any] | Iterable[tuple[str, Any]]
+
+
+class _Received(Headers):
+    """Fields as they came: bytes, with an index from the first look-up on."""
+
+    __slots__ = ("_as_text", "_fields", "_index")
+
+    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        self._fields = fields if isinstance(fields, list) else list(fields)
+        self._index: dict[bytes, bytes] | None = None
+        self._as_text = False
+
+    def __getattr__(self, name: str) -> list[tuple[str, str]]:
+        # Python comes here when somebody looks at _pairs, not set before.
+        if name != "_pairs":
+            raise AttributeError(name)
+        self._as_text = True
+        self._pairs = [
+            (name.decode("latin-1").title(), value.decode("latin-1"))
+            for name, value in self._fields
+        ]
+        return self._pairs
+
+    def _first(self, key: str) -> str | None:
+        if self._as_text:  # and perhaps changed since
+            return super()._first(key)
+        if self._index is None:
+            fields = reversed(self._fields)
+            self._index = {name.lower(): value for name, value in fields}
+        value = self._index.get(_lower(key))
+        return None if value is None else value.decode("latin-1")
+
+    def _all(self, key: str) -> list[str]:
+        if self._as_text:
+            return super()._all(key)
+        lower = _lower(key)
+        return [
+            value.decode("latin-1")
+            for name, value in self._fields
+            if name.lower() == lower
+        ]
+
+
+class HeaderSet(MutableSet[str]):
+    """The members of a field such as Vary, in order, in any case.
+
+    >>> vary = HeaderSet(["Accept", "Cookie"])
+    >>> vary.add("cookie")
+    >>> str(vary)
+    'Accept, Cookie'
+
+    ``on_update(itself)`` is called after each change.
+    """
+
+    def __init__(
+        self,
+        headers: Iterable[str] = (),
+        on_update: Callable[[Any], None] | None = None,
+    ) -> None:
+        self._names = {name.lower(): name for name in headers}
+        self.on_update = on_update
+
+    @classmethod
+    def from_header(
+        cls,
+        value: str | None,
+        on_update: Callable[[Any], None] | None = None,
+    ) -> Self:
+        return cls(parse_list(value), on_update)
+
+    def __contains__(self, header: object) -> bool:
+        return isinstance(header, str) and header.lower() in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names.values())
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, index: int) -> str:
+        return list(self._names.values())[index]
+
+    def find(self, header: str) -> int:
+        """Return the place of the member, or -1."""
+        names = list(self._names)
+        return names.index(header.lower()) if header in self else -1
+
+    def index(self, header: str) -> int:
+        place = self.find(header)
+        if place < 0:
+            raise IndexError(header)
+        return place
+
+    def as_set(self, preserve_casing: bool = False) -> set[str]:
+        names = self._names
+        return set(names.values() if preserve_casing else names)
+
+    def to_header(self) -> str:
+        return dump_list(self)
+
+    def add(self, header: str) -> None:
+        self.update([header])
+
+    def update(self, iterable: Iterable[str]) -> None:
+        before = len(self)
+        for name in iterable:
+            self._names.setdefault(name.lower(), name)
+        if len(self) > before:
+            self._changed()
+
+    def remove(self, header: str) -> None:
+        del self._names[header.lower()]
+        self._changed()
+
+    def discard(self, header: str) -> None:
+        if header in self:
+            self.remove(header)
+
+    def clear(self) -> None:
+        self._names.clear()
+        self._changed()
+
+    def _changed(self) -> None:
+        if self.on_update is not None:
+            self.on_update(self)
+
+    def __str__(self) -> str:
+        return self.to_header()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({list(self)!r})"
+
+
+def checked(name: str, value: object) -> str:
+    """Return the value as text that can be one line.
+
+    Raises:
+        ValueError: the name is no token, or the value has CR, LF or NUL.
+    """
+    if name not in _NAMES:
+        _learn(name)
+    text = value if isinstance(value, str) else _text(value)
+    # isprintable() answers nearly always, and costs less than the search.
+    if not text.isprintable() and _BREAKING.search(text):
+        raise ValueError(
+            f"header {name!r}: the value {text!r} has CR, LF or NUL,"
+            " which would end its line"
+        )
+    return text
+
+
+def with_options(value: object, options: Mapping[str, object]) -> str:
+    """Return the value with parameters; ``_`` in a name stands for ``-``."""
+    spelled = {key.replace("_", "-"): options[key] for key in options}
+    return dump_options(_text(value), spelled)
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _learn(name: str) -> None:
+    if not is_token(name):
+        raise ValueError(
+            f"header {name!r}: a name has only letters,"
+            " digits and !#$%&'*+-.^_`|~"
+        )
+    if len(_NAMES) < _NAMES_KEPT:
+        _NAMES[name] = _lower(name)
+
+
+def _lower(name: str) -> bytes:
+    return name.lower().encode("latin-1", "replace")
+
+
+def _encode(value: str) -> bytes:
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "replace")
+
+
+def _drop(pairs: list[tuple[str, str]], lower: str, start: int) -> None:
+    rest = pairs[start:]
+    if any(name.lower() == lower for name, _ in rest):
+        pairs[start:] = [field for field in rest if field[0].lower() != lower]

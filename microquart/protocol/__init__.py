@@ -1,0 +1,82 @@
+"""What decides: bytes on one side, ASGI messages on the other.
+
+Nothing here waits, reads a clock, touches a socket or logs.  A connection is
+a plain object; a shell (``microquart.server``) carries bytes and time to it
+and acts on what it says.  One rule joins them, *touch, then settle*: after
+every call into the connection or one of its streams the shell sends
+``data_to_send()``, starts the application for each of ``opened()``, wakes
+those of ``woken()``, and looks at ``paused``, ``closing`` and ``closed``.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from microquart.protocol.h1 import H1Connection
+from microquart.protocol.stream import Peer, Service, Stream
+
+__all__ = ["PREFACE", "Connection", "Peer", "Service", "Stream", "connect"]
+
+# RFC 9113 3.4: what a client sends first when it knows it may speak HTTP/2.
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+class Connection(Protocol):
+    """One network connection, as a shell sees it."""
+
+    now: float  # monotonic seconds; the shell sets it before each touch
+    multiplexed: bool  # several streams at a time: gather their output
+
+    @property
+    def paused(self) -> bool:
+        """Do not read: what has arrived has not been taken yet."""
+        ...
+
+    @property
+    def closing(self) -> bool:
+        """Once the output is sent, send no more; reading goes on."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Once the output is sent, close the socket."""
+        ...
+
+    @property
+    def idle(self) -> bool:
+        """No request is open or half here: nothing is lost by closing."""
+        ...
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes of the peer; ``b""`` says that no more will come."""
+
+    def lost(self) -> None:
+        """The socket broke: what was sent may not have arrived."""
+
+    def data_to_send(self) -> bytes:
+        """Return the output so far, once."""
+        ...
+
+    def opened(self) -> Iterable[Stream]:
+        """Return the streams that want an application call, once each."""
+        ...
+
+    def woken(self) -> Iterable[Stream]:
+        """Return the streams that have news for who waits on them."""
+        ...
+
+    def expire(self, now: float) -> None:
+        """Note that time has passed: end what has waited for too long."""
+
+    def shutdown(self) -> None:
+        """Finish the open streams, and accept no other."""
+
+
+def connect(
+    alpn: str | None, first: bytes, peer: Peer, service: Service, now: float
+) -> Connection | None:
+    """Return the connection that speaks what the peer does; None: not yet.
+
+    ``alpn`` is what TLS has agreed on.  Without it the first bytes tell:
+    HTTP/2 begins with its preface, and no other protocol does.
+    """
+    return H1Connection(peer, service, now)

@@ -1,0 +1,714 @@
+"""The server's side of one HTTP/1.1 connection (RFC 9112), on h11.
+
+h11 knows the states of both sides and the framing of bodies.  It is more
+lenient than a server in public should be, and hides the raw head, so this
+module reads the bytes before h11 does: it cuts them into heads, chunk lines
+and content, refuses whatever could be read in two ways, and hands h11 only
+what is well-formed, and only what belongs to the request at hand.  What comes
+after, a pipelined request, stays here until the answer before it is done.
+
+Each cut is a method named in ``self._read``: head, content, chunk line,
+chunk data, trailers; ``_nothing`` when the request is whole, ``_discard``
+when what still comes is not wanted.
+"""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+
+import h11
+
+from microquart.asgi import Extensions, FieldList, HTTPScope
+from microquart.http.errors import ProtocolError
+from microquart.http.targets import decode_path, split_target, valid_host
+from microquart.protocol.stream import HTTPStream, Peer, Service, Stream
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+# The whole head in one pass: no white space before a colon, no folded line,
+# no bare CR or LF, no control character.  Possessive, so it cannot backtrack.
+_HEAD = re.compile(
+    rb"(?:%b) [\x21-\x7e]++ HTTP/1\.[01]\r\n"
+    rb"(?:%b:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n" % (_TOKEN, _TOKEN)
+).fullmatch
+_REQUEST_LINE = re.compile(
+    rb"(%b) ([\x21-\x7e]++) HTTP/([0-9])\.([0-9])" % _TOKEN
+).fullmatch
+_FIELD_LINE = re.compile(rb"%b:[\t\x20-\x7e\x80-\xff]*+" % _TOKEN).fullmatch
+# What an unfinished head may look like; else there is no point in waiting.
+_PREFIX = re.compile(rb"%b(?: |$)" % _TOKEN).match
+_BARE_LF = re.compile(rb"(?<!\r)\n").search
+# RFC 9112 7.1: size, extensions; 16 digits are all that a length can have.
+_CHUNK_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,16}+)((?:[ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?+)\r\n"
+).fullmatch
+_TRAILERS = re.compile(
+    rb"(?:%b:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n" % _TOKEN
+).fullmatch
+
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+_PHRASES[413] = b"Content Too Large"
+_CLOSE = (b"connection", b"close")
+
+
+class H1Connection:
+    """One HTTP/1.1 connection; see ``protocol.Connection`` for its use."""
+
+    multiplexed = False
+
+    def __init__(self, peer: Peer, service: Service, now: float) -> None:
+        self.peer = peer
+        self.service = service
+        self.limits = service.limits
+        self.now = now
+        self.paused = False
+        self.closing = False  # send EOF after the output, then linger
+        self.closed = False
+        self.stopping = False
+        self.h11 = self.make_h11()
+        self._stream: HTTPStream | None = None
+        self._read: Callable[[], bool] = self._head
+        self._buffer = bytearray()
+        self._output: list[bytes] = []
+        self._opened: list[Stream] = []
+        self._woken: list[Stream] = []
+        self._length = 0  # of the content or chunk at hand, still to come
+        self._extensions = 0  # bytes of chunk extensions so far
+        self._discarded = 0  # bytes of content that nobody wanted
+        self._requests = 0
+        self._whole = False  # the request at hand is complete
+        self._last = False  # no request after this one
+        self._eof = False  # the peer sends no more
+        # What is waited for, and since when.
+        self._waiting = "first head"
+        self._since = now
+
+    def make_h11(self) -> h11.Connection:
+        """Make the library's object (a seam: subclass to look inside)."""
+        return h11.Connection(
+            h11.SERVER,
+            max_incomplete_event_size=self.limits.max_header_bytes * 2,
+        )
+
+    # -- as a shell sees it --
+
+    def receive_data(self, data: bytes) -> None:
+        if not data:
+            self._end_of_input()
+            return
+        if self._waiting in ("idle", "stop"):
+            self._wait_for("head")
+        self._buffer += data
+        self._parse()
+
+    def lost(self) -> None:
+        """The socket broke: what was sent may not have arrived."""
+        self._eof = self.closed = True
+        self._leave()
+
+    def data_to_send(self) -> bytes:
+        output = self._output
+        if not output:
+            return b""
+        data = output[0] if len(output) == 1 else b"".join(output)
+        output.clear()
+        return data
+
+    def opened(self) -> list[Stream]:
+        opened = self._opened
+        if opened:
+            self._opened = []
+        return opened
+
+    def woken(self) -> list[Stream]:
+        woken = self._woken
+        if woken:
+            self._woken = []
+        return woken
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is open or half here."""
+        return self._stream is None and not self._buffer
+
+    def shutdown(self) -> None:
+        """Finish the open request, and take no other after it."""
+        self.stopping = self._last = True
+        if self._waiting in ("idle", "first head") and not self._buffer:
+            self._wait_for("stop")
+
+    def expire(self, now: float) -> None:
+        """End what has waited for too long."""
+        self.now = now
+        waited = now - self._since
+        limits = self.limits
+        match self._waiting:
+            case "first head" | "head":
+                if _over(waited, limits.header_timeout):
+                    if self._buffer:
+                        self._refuse(
+                            ProtocolError("the head did not come in time", 408)
+                        )
+                    else:
+                        self.closed = True
+            case "idle":
+                if _over(waited, limits.keep_alive_timeout):
+                    self.closed = True
+            case "stop":
+                if waited >= limits.stop_linger and not self._buffer:
+                    self.closed = True
+            case "content":
+                if _over(waited, limits.body_idle_timeout):
+                    self._refuse(
+                        ProtocolError("the content did not come in time", 408)
+                    )
+            case "departure":
+                if waited >= limits.half_close_timeout:
+                    self._leave()
+                    self.closed = True
+            case "linger":
+                if waited >= limits.linger_timeout:
+                    self.closed = True
+
+    # -- as a stream sees it --
+
+    def respond(
+        self, stream: HTTPStream, status: int, fields: FieldList, more: bool
+    ) -> None:
+        if self._must_close(stream):
+            self._last = True
+            fields.append(_CLOSE)
+        response = h11.Response(
+            status_code=status,
+            headers=fields,
+            reason=_PHRASES.get(status, b"Unknown"),
+        )
+        self._send(response)
+        if not more:
+            self._send(h11.EndOfMessage())
+            self._finish()
+
+    def inform(
+        self, stream: HTTPStream, status: int, fields: FieldList
+    ) -> None:
+        # RFC 9110 15.2: an HTTP/1.0 client does not know interim responses.
+        if self.h11.their_http_version != b"1.0":
+            self._send(
+                h11.InformationalResponse(
+                    status_code=status,
+                    headers=fields,
+                    reason=_PHRASES[status],
+                )
+            )
+
+    def write(self, stream: HTTPStream, data: bytes, more: bool) -> None:
+        if data:
+            self._send(h11.Data(data=data))
+        if not more:
+            self._send(h11.EndOfMessage())
+            self._finish()
+
+    def trail(self, stream: HTTPStream, fields: FieldList) -> None:
+        # Only chunks can carry trailers (RFC 9112, 7.1.2).
+        chunked = stream.chunked and self.h11.their_http_version != b"1.0"
+        self._send(h11.EndOfMessage(headers=fields if chunked else []))
+        self._finish()
+
+    def wanted(self, stream: HTTPStream) -> None:
+        if self._whole:
+            return
+        if self._waiting != "content" and not self._eof:
+            self._wait_for("content")
+        # Only now: an application that answers without asking for the
+        # content spares the client from sending it (RFC 9110, 10.1.1).
+        if self.h11.they_are_waiting_for_100_continue:
+            self.inform(stream, 100, [])
+
+    def taken(self, stream: Stream, size: int) -> None:
+        if self._waiting == "content":
+            self._wait_for("")
+        self._pause()
+
+    def abort(self, stream: Stream) -> None:
+        # No last chunk, or too short a length: the client can tell.
+        self.closed = True
+
+    def release(self, stream: Stream) -> None:
+        """A finished stream holds nothing here."""
+
+    # -- inside: reading --
+
+    def _parse(self) -> None:
+        while self._buffer and self._read():
+            pass
+        self._pause()
+
+    def _pause(self) -> None:
+        limit = self.limits.body_unread
+        stream = self._stream
+        self.paused = stream is not None and (
+            stream.unread >= limit
+            or (self._whole and len(self._buffer) >= limit)
+        )
+
+    def _wait_for(self, what: str) -> None:
+        self._waiting = what
+        self._since = self.now
+
+    def _head(self) -> bool:
+        """Cut off and check the head of a request, and open its stream."""
+        buffer = self._buffer
+        if buffer[:2] == b"\r\n":
+            # RFC 9112 2.2: one empty line before the request is ignored.
+            del buffer[:2]
+        end = buffer.find(b"\r\n\r\n") + 4
+        try:
+            if end < 4:
+                self._check_unfinished(buffer)
+                return False
+            head = bytes(buffer[:end])
+            del buffer[:end]
+            self._check_head(head)
+            self.h11.receive_data(head)
+            event = self.h11.next_event()
+        except (ProtocolError, h11.RemoteProtocolError) as error:
+            self._refuse(error)
+            return False
+        assert isinstance(event, h11.Request)
+        try:
+            self._open(event)
+        except ProtocolError as error:
+            self._refuse(error)
+            return False
+        return True
+
+    def _check_unfinished(self, buffer: bytearray) -> None:
+        limits = self.limits
+        line = buffer.find(b"\r\n")
+        if (len(buffer) if line < 0 else line) > limits.max_request_line:
+            raise _too_long_line(limits.max_request_line)
+        if len(buffer) > limits.max_header_bytes:
+            raise _too_large_head(limits.max_header_bytes)
+        if buffer and not _PREFIX(buffer):
+            raise ProtocolError("this is no HTTP request")
+        if _BARE_LF(buffer):
+            raise ProtocolError("a line ends in a bare LF")
+
+    def _check_head(self, head: bytes) -> None:
+        limits = self.limits
+        if head.find(b"\r\n") > limits.max_request_line:
+            raise _too_long_line(limits.max_request_line)
+        if len(head) > limits.max_header_bytes:
+            raise _too_large_head(limits.max_header_bytes)
+        if not _HEAD(head):
+            raise _explain(head)
+        if head.count(b"\r\n") - 2 > limits.max_fields:
+            raise ProtocolError(
+                f"more than {limits.max_fields} header fields", 431
+            )
+
+    def _open(self, request: h11.Request) -> None:
+        limits = self.limits
+        method = request.method.decode("ascii")
+        version = request.http_version.decode("ascii")
+        fields = [
+            (name.lower(), value)
+            for name, value in request.headers.raw_items()
+        ]
+        host = None
+        upgrade = False
+        framing: list[bytes] = []
+        for name, value in fields:
+            if name == b"host":
+                if host is not None:
+                    raise ProtocolError("Host is there twice")
+                host = value
+            elif name == b"content-length" or name == b"transfer-encoding":
+                framing.append(value)
+            elif name == b"upgrade":
+                upgrade = value.lower() == b"websocket"
+            elif name == b"expect" and value.lower() != b"100-continue":
+                raise ProtocolError("the expectation is unknown", 417)
+        target = split_target(request.target)
+        if target is None:
+            target = self._odd_target(method, request.target)
+        path, query, authority = target
+        if authority is not None:
+            host = authority
+            fields = [line for line in fields if line[0] != b"host"]
+            fields.insert(0, (b"host", authority))
+        if host is None:
+            if version != "1.0":
+                raise ProtocolError("Host is missing (RFC 9112, 3.2)")
+        elif host and not valid_host(host):
+            raise ProtocolError("Host is malformed (RFC 9112, 3.2)")
+        if method == "CONNECT":
+            raise ProtocolError("CONNECT is not implemented", 501)
+        if framing:
+            self._frame(framing, fields, version)
+        else:
+            self._length = 0
+        self._requests += 1
+        if self._requests == limits.max_requests_per_connection:
+            self._last = True
+        if upgrade and self._upgrade(method, version, fields):
+            return
+        self._stream = stream = HTTPStream(self, method)
+        root_path = self.service.root_path
+        state = self.service.state
+        extensions: Extensions = {
+            "http.response.trailers": {},
+            "http.response.early_hint": {},
+            "microquart.disconnect": {"watch": stream.watch},
+        }
+        if self.peer.tls is not None:
+            extensions["tls"] = self.peer.tls
+        scope: HTTPScope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.5"},
+            "http_version": version,
+            "method": method,
+            "scheme": "https" if self.peer.secure else "http",
+            "path": root_path + decode_path(path),
+            "raw_path": root_path.encode() + path if root_path else path,
+            "query_string": query,
+            "root_path": root_path,
+            "headers": fields,
+            "client": self.peer.client,
+            "server": self.peer.server,
+            "extensions": extensions,
+        }
+        if state is not None:
+            scope["state"] = state.copy()
+        stream.scope = scope
+        self._wait_for("")
+        self._opened.append(stream)
+        if self._length:
+            self._read = self._content
+        elif self._read != self._chunk_line:
+            self.h11.next_event()  # EndOfMessage: there is no content
+            self._read = self._nothing
+            self._whole = True
+            stream.complete()
+
+    def _odd_target(
+        self, method: str, target: bytes
+    ) -> tuple[bytes, bytes, bytes | None]:
+        if method == "CONNECT":
+            raise ProtocolError("CONNECT is not implemented", 501)
+        if method == "OPTIONS" and target == b"*":
+            return b"*", b"", None
+        raise ProtocolError("the target is malformed (RFC 9112, 3.2)")
+
+    def _frame(
+        self, framing: list[bytes], fields: FieldList, version: str
+    ) -> None:
+        """Decide where the content ends (RFC 9112, section 6.3), strictly."""
+        lengths = [
+            value for name, value in fields if name == b"content-length"
+        ]
+        if len(framing) > 1:
+            raise ProtocolError(
+                "the length is given in more than one way (RFC 9112, 6.3)"
+            )
+        if lengths:
+            value = lengths[0]
+            if not value.isdigit() or len(value) > 19:
+                raise ProtocolError("Content-Length is no plain number")
+            self._length = int(value)
+            return
+        if version == "1.0":
+            raise ProtocolError("HTTP/1.0 has no transfer coding")
+        if framing[0].lower() != b"chunked":
+            raise ProtocolError("the transfer coding is unknown", 501)
+        self._extensions = 0
+        self._read = self._chunk_line
+
+    def _upgrade(self, method: str, version: str, fields: FieldList) -> bool:
+        return False
+
+    def _content(self) -> bool:
+        data = self._cut(self._length)
+        self._length -= len(data)
+        self._feed(data)
+        return True
+
+    def _chunk_line(self) -> bool:
+        buffer = self._buffer
+        end = buffer.find(b"\r\n") + 2
+        limit = self.limits.max_chunk_extension + 18
+        if end < 2:
+            if len(buffer) > limit:
+                self._refuse(ProtocolError("a chunk extension is too long"))
+            elif not _unfinished_chunk_line(buffer):
+                self._refuse(ProtocolError("a chunk line is malformed"))
+            return False
+        line = _CHUNK_LINE(buffer[:end])
+        if line is None or end > limit + 2:
+            self._refuse(ProtocolError("a chunk line is malformed"))
+            return False
+        self._extensions += len(line[2])
+        if self._extensions > self.limits.max_chunk_extensions:
+            self._refuse(ProtocolError("too many chunk extensions"))
+            return False
+        size = int(line[1], 16)
+        if size:
+            # The size in its plainest form: h11 need not see extensions.
+            del buffer[:end]
+            self._length = size
+            self._read = self._chunk_data
+            self._feed(b"%x\r\n" % size)
+        else:
+            self._read = self._trailers
+        return True
+
+    def _chunk_data(self) -> bool:
+        if self._length:
+            return self._content()
+        if len(self._buffer) < 2:
+            if self._buffer != b"\r":
+                self._refuse(ProtocolError("a chunk does not end in CRLF"))
+            return False
+        if self._buffer[:2] != b"\r\n":
+            self._refuse(ProtocolError("a chunk does not end in CRLF"))
+            return False
+        self._read = self._chunk_line
+        self._feed(self._cut(2))
+        return True
+
+    def _trailers(self) -> bool:
+        """Cut off the last chunk with the trailer section, which is dropped.
+
+        Trailers are no fields of the request and never frame it (RFC 9110,
+        section 6.5.1); ASGI has no message for them.
+        """
+        buffer = self._buffer
+        start = buffer.find(b"\r\n") + 2
+        end = (
+            start + 2
+            if buffer[start : start + 2] == b"\r\n"
+            else buffer.find(b"\r\n\r\n", start) + 4
+        )
+        if (
+            len(buffer) > self.limits.max_header_bytes
+            or buffer.count(b"\n", 0, end) > self.limits.max_fields
+        ):
+            self._refuse(ProtocolError("the trailers are too large", 431))
+        elif end < 4 or end > len(buffer):
+            if _BARE_LF(buffer):
+                self._refuse(ProtocolError("a line ends in a bare LF"))
+        elif not _TRAILERS(buffer[start:end]):
+            self._refuse(ProtocolError("a trailer is malformed"))
+        else:
+            del buffer[:end]
+            self._feed(b"0\r\n\r\n")
+            return True
+        return False
+
+    def _nothing(self) -> bool:
+        """The request is whole: what follows waits for its answer."""
+        return False
+
+    def _discard(self) -> bool:
+        """Drop what is not wanted, within the limit."""
+        self._discarded += len(self._buffer)
+        self._buffer.clear()
+        if self._discarded > self.limits.linger_bytes:
+            self.closed = True
+        return False
+
+    def _cut(self, size: int) -> bytes:
+        buffer = self._buffer
+        data = bytes(buffer[:size])
+        del buffer[:size]
+        return data
+
+    def _feed(self, data: bytes) -> None:
+        """Give h11 bytes of the content; its events go to the stream."""
+        self.h11.receive_data(data)
+        while True:
+            event = self.h11.next_event()
+            match event:
+                case h11.Data():
+                    self._arrived(bytes(event.data))
+                case h11.EndOfMessage():
+                    self._complete()
+                    return
+                case _:
+                    return
+
+    def _arrived(self, data: bytes) -> None:
+        stream = self._stream
+        assert stream is not None
+        if stream.state == "done":
+            self._discarded += len(data)
+            if self._discarded > self.limits.linger_bytes:
+                self._linger()
+            return
+        if self._waiting == "content":
+            self._wait_for("")
+        stream.receive(data)
+        self._woken.append(stream)
+
+    def _complete(self) -> None:
+        """The request is whole."""
+        stream = self._stream
+        assert stream is not None
+        self._read = self._nothing
+        self._whole = True
+        if stream.state == "done":
+            self._next()
+            return
+        if self._waiting == "content":
+            self._wait_for("")
+        stream.complete()
+        self._woken.append(stream)
+
+    def _end_of_input(self) -> None:
+        self._eof = True
+        if self._stream is None or self.closing:
+            self.closed = True
+        elif self._whole:
+            # A half-close, or a departure: a short while will tell.
+            self._wait_for("departure")
+        else:
+            self.closed = True
+            self._leave()
+
+    # -- inside: writing --
+
+    def _send(self, event: h11.Event) -> None:
+        if data := self.h11.send(event):
+            self._output.append(data)
+
+    def _must_close(self, stream: HTTPStream) -> bool:
+        """Whether the connection cannot go on after this response."""
+        if self._last or stream.close:
+            return True
+        if self._whole:
+            return False
+        # The client may send its content now, or never; or so much of it
+        # that reading it is not worth the connection.
+        return (
+            self.h11.they_are_waiting_for_100_continue
+            or self._length - len(self._buffer) > self.limits.linger_bytes
+        )
+
+    def _finish(self) -> None:
+        """The response is whole."""
+        stream = self._stream
+        assert stream is not None
+        self._woken.append(stream)
+        if self._whole:
+            self._next()
+        elif self._last:
+            self._linger()
+        else:
+            # The rest of the content keeps the connection in step.
+            self._discarded = stream.drop()
+            self._wait_for("linger")
+
+    def _next(self) -> None:
+        """Both halves are whole: go on with the next request, or close."""
+        self._stream = None
+        if self.h11.our_state is h11.MUST_CLOSE:
+            if self._buffer:
+                self._linger()
+            else:
+                self.closed = True
+            return
+        if self._eof and not self._buffer:
+            self.closed = True
+            return
+        self.h11.start_next_cycle()
+        self._read = self._head
+        self._whole = False
+        self._length = self._discarded = 0
+        if self._buffer:
+            self._wait_for("head")
+            self._parse()
+        else:
+            self._wait_for("stop" if self.stopping else "idle")
+
+    def _linger(self) -> None:
+        """Send no more, and read a while: an early close would destroy what
+        was sent last, if the client still sends (RFC 9112, section 9.6)."""
+        self.closing = True
+        self._read = self._discard
+        self._wait_for("linger")
+        self._discard()
+        if self._eof:
+            self.closed = True
+
+    def _refuse(self, error: ProtocolError | h11.RemoteProtocolError) -> None:
+        """Answer what cannot be served, and close: nothing that follows is
+        read as a request."""
+        status = (
+            error.status
+            if isinstance(error, ProtocolError)
+            else error.error_status_hint
+        )
+        stream, self._stream = self._stream, None
+        if stream is not None and stream.state != "done":
+            stream.leave()
+            self._woken.append(stream)
+        if self.h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            body = _PHRASES[status] + b": " + str(error).encode() + b"\n"
+            self._send(
+                h11.Response(
+                    status_code=status,
+                    headers=[
+                        *self.service.fields,
+                        (b"content-type", b"text/plain; charset=utf-8"),
+                        (b"content-length", b"%d" % len(body)),
+                        _CLOSE,
+                    ],
+                    reason=_PHRASES[status],
+                )
+            )
+            self._send(h11.Data(data=body))
+            self._send(h11.EndOfMessage())
+            self._linger()
+        else:
+            self.closed = True
+
+    def _leave(self) -> None:
+        stream = self._stream
+        if stream is not None:
+            stream.leave()
+            self._woken.append(stream)
+
+
+def _over(waited: float, limit: float | None) -> bool:
+    return limit is not None and waited >= limit
+
+
+def _unfinished_chunk_line(line: bytes | bytearray) -> bool:
+    """Return whether more bytes could make this a chunk line."""
+    line = line.removesuffix(b"\r")
+    return not line or _CHUNK_LINE(bytes(line) + b"\r\n") is not None
+
+
+def _too_long_line(limit: int) -> ProtocolError:
+    return ProtocolError(f"the request line is longer than {limit} bytes", 414)
+
+
+def _too_large_head(limit: int) -> ProtocolError:
+    return ProtocolError(f"the head is larger than {limit} bytes", 431)
+
+
+def _explain(head: bytes) -> ProtocolError:
+    """Say why a head was refused."""
+    line, *fields = head[:-4].split(b"\r\n")
+    request = _REQUEST_LINE(line)
+    if request is None:
+        return ProtocolError("the request line is malformed (RFC 9112, 3)")
+    if (request[3], request[4]) not in ((b"1", b"0"), (b"1", b"1")):
+        return ProtocolError("the version is not supported", 505)
+    if not fields:
+        return ProtocolError("Host is missing (RFC 9112, 3.2)")
+    for field in fields:
+        if field[:1] in (b" ", b"\t"):
+            return ProtocolError("a field line is folded (RFC 9112, 5.2)")
+        if not _FIELD_LINE(field):
+            break
+    return ProtocolError("a field line is malformed (RFC 9112, 5)")

@@ -1,0 +1,1 @@
+"""What waits: sockets, tasks, clocks and signals round the core."""

@@ -1,0 +1,285 @@
+"""The shell for trio: the same core under tasks.
+
+Three kinds of task carry a connection, all in one group: one reads, one
+writes, and one runs for each application call.  ``settle()`` is the same rule
+as in the asyncio shell and as plain; where a callback would act there, an
+event wakes a task here.
+"""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from logging import getLogger
+
+import anyio
+from anyio.abc import ByteStream, SocketStream, TaskGroup, UNIXSocketStream
+from anyio.streams.tls import TLSAttribute, TLSStream
+
+from microquart.asgi import ReceiveMessage, SendMessage
+from microquart.http.errors import ClientDisconnected
+from microquart.protocol import Connection, Peer, Stream
+from microquart.server.listen import peer_of
+from microquart.server.shells import Shells, report
+
+logger = getLogger("microquart.server")
+
+_READ = 64 * 1024  # bytes of one turn: no connection can hold the loop
+_CLOSE = 5.0  # seconds for TLS to say goodbye
+_GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
+
+
+class AnyioCall:
+    """One application call: the scope that ends it, and its news."""
+
+    def __init__(self, shell: "AnyioShell", stream: Stream) -> None:
+        self._shell = shell
+        self._news = anyio.Event()
+        self.stream = stream
+        self.began = anyio.current_time()
+        self.scope = anyio.CancelScope()
+
+    async def receive(self) -> ReceiveMessage:
+        """Return the next message, when it is there (ASGI)."""
+        shell, stream = self._shell, self.stream
+        while (message := stream.take()) is None:
+            shell.settle()
+            await self._news.wait()
+        shell.settle()
+        return message
+
+    async def send(self, message: SendMessage) -> None:
+        """Send a message; wait while the peer cannot take more (ASGI)."""
+        shell, stream = self._shell, self.stream
+        stream.send(message)
+        shell.settle()
+        while stream.blocked or shell.writing:
+            if stream.gone:
+                raise ClientDisconnected
+            await self._news.wait()
+
+    def wake(self) -> None:
+        """There is news for whoever waits."""
+        self._news.set()
+        self._news = anyio.Event()
+
+    async def run(self) -> None:
+        """Call the application, and complete what it leaves open."""
+        shell, stream = self._shell, self.stream
+        failed = True
+        try:
+            with self.scope:
+                await shell.server.app(stream.scope, self.receive, self.send)
+                failed = False
+        except Exception as error:
+            report(error, stream)
+        finally:
+            del shell.running[stream]
+            stream.end(failed)
+            if shell.server.access_log is not None:
+                shell.server.access_log.write(stream)
+            shell.settle()
+
+
+class AnyioShell:
+    """One network connection on trio, or on any loop that anyio runs."""
+
+    def __init__(self, server: Shells, peer: Peer, alpn: str | None) -> None:
+        self.server = server
+        self.peer = peer
+        self.running: dict[Stream, AnyioCall] = {}
+        self.opened_at = anyio.current_time()
+        self.connection: Connection | None = None
+        if peer.secure:
+            self.connection = server.connect(alpn, b"", peer, self.opened_at)
+        self.stalled: float | None = None
+        self.writing = False  # bytes are on their way to the socket
+        self._first = b""
+        self._output: list[bytes] = []
+        self._news = anyio.Event()
+        self._scope = anyio.CancelScope()  # of the reader and the writer
+        self._group: TaskGroup
+
+    async def run(self, stream: ByteStream) -> None:
+        """Carry the connection until it is closed."""
+        self.server.open.add(self)
+        try:
+            # The calls' group is the outer one: an application may go on
+            # when its client has left.
+            async with anyio.create_task_group() as self._group:
+                with self._scope:
+                    await self._carry(stream)
+                await anyio.aclose_forcefully(stream)
+                self._lost()
+        finally:
+            self.server.open.discard(self)
+
+    # -- as the server sees it --
+
+    def calls(self) -> Iterator[AnyioCall]:
+        yield from self.running.values()
+
+    def cancel(self) -> None:
+        for call in list(self.running.values()):
+            call.scope.cancel()
+
+    def abort(self) -> None:
+        self._scope.cancel()
+
+    # -- the one rule: touch, then settle --
+
+    def settle(self) -> None:
+        """Do what the connection says: start, write, wake, pause, close."""
+        connection = self.connection
+        if connection is None:
+            return
+        for stream in connection.opened():
+            self.running[stream] = call = AnyioCall(self, stream)
+            self._group.start_soon(call.run)
+        if data := connection.data_to_send():
+            self._output.append(data)
+            self.writing = True
+        for stream in connection.woken():
+            if (waiting := self.running.get(stream)) is not None:
+                waiting.wake()
+        # The reader may go on, the writer has something to write, or both
+        # are to end.
+        self._news.set()
+        self._news = anyio.Event()
+
+    # -- inside --
+
+    async def _carry(self, stream: ByteStream) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._read, stream)
+            await self._write(stream)
+            group.cancel_scope.cancel()
+
+    async def _read(self, stream: ByteStream) -> None:
+        while True:
+            connection = self.connection
+            if connection is not None and connection.paused:
+                await self._news.wait()
+                continue
+            try:
+                data = await stream.receive(_READ)
+            except anyio.EndOfStream:
+                break
+            except _GONE:
+                self._scope.cancel()
+                return
+            self._receive(data)
+        if self.connection is None:
+            self._scope.cancel()
+            return
+        self._receive(b"")
+        # What is open may still be answered, but not for long.
+        await anyio.sleep(self.server.service.limits.half_close_timeout)
+        self.connection.expire(anyio.current_time())
+        self.settle()
+
+    def _receive(self, data: bytes) -> None:
+        now = anyio.current_time()
+        if self.connection is None:
+            data = self._first = self._first + data
+            self.connection = self.server.connect(None, data, self.peer, now)
+            if self.connection is None:
+                return
+        self.connection.now = now
+        self.connection.receive_data(data)
+        self.settle()
+
+    async def _write(self, stream: ByteStream) -> None:
+        """Write in the order of data_to_send(), until there is no more."""
+        eof_sent = self.peer.secure  # TLS cannot close one half
+        while True:
+            connection = self.connection
+            if self._output:
+                data = b"".join(self._output)
+                self._output.clear()
+                self.stalled = anyio.current_time()
+                try:
+                    await stream.send(data)
+                except _GONE:
+                    return
+                self.stalled = None
+            elif self.writing:
+                self.writing = False
+                self._wake_all()
+            elif connection is not None and connection.closed:
+                await self._close(stream)
+                return
+            elif connection is not None and (
+                connection.closing and not eof_sent
+            ):
+                eof_sent = True
+                with suppress(*_GONE):
+                    await stream.send_eof()
+            else:
+                await self._news.wait()
+
+    async def _close(self, stream: ByteStream) -> None:
+        with (
+            anyio.move_on_after(_CLOSE),
+            suppress(*_GONE, anyio.EndOfStream),
+        ):
+            await stream.aclose()
+
+    def _lost(self) -> None:
+        self.writing = False
+        if self.connection is not None:
+            self.connection.lost()
+            self.settle()
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        for call in self.running.values():
+            call.wake()
+
+
+class AnyioServer(Shells):
+    """A server on trio: how its connections come in."""
+
+    def admit(
+        self, peer: socket.socket, context: ssl.SSLContext | None
+    ) -> None:
+        """Take a connection that was accepted."""
+        self.joining += 1
+        self.group.start_soon(self._join, peer, context)
+
+    async def _join(
+        self, peer: socket.socket, context: ssl.SSLContext | None
+    ) -> None:
+        try:
+            shell, stream = await self._shake_hands(peer, context)
+        except _GONE:
+            # A handshake that failed is the client's affair.
+            peer.close()
+            return
+        finally:
+            self.joining -= 1
+        try:
+            await shell.run(stream)
+        except Exception:
+            # Whatever went wrong there concerns no other connection.
+            logger.exception("a connection failed")
+
+    async def _shake_hands(
+        self, peer: socket.socket, context: ssl.SSLContext | None
+    ) -> tuple[AnyioShell, ByteStream]:
+        stream = await _from_socket(peer)
+        if context is None:
+            return AnyioShell(self, peer_of(peer, None), None), stream
+        with anyio.fail_after(self.settings.tls_handshake_timeout):
+            tls = await TLSStream.wrap(
+                stream, server_side=True, ssl_context=context
+            )
+        inside = tls.extra(TLSAttribute.ssl_object)
+        alpn = inside.selected_alpn_protocol()
+        return AnyioShell(self, peer_of(peer, inside), alpn), tls
+
+
+async def _from_socket(peer: socket.socket) -> ByteStream:
+    if peer.family in (socket.AF_INET, socket.AF_INET6):
+        return await SocketStream.from_socket(peer)
+    return await UNIXSocketStream.from_socket(peer)

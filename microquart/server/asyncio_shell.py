@@ -1,0 +1,290 @@
+"""The shell for asyncio: the core under callbacks.
+
+The transport calls, the connection decides, and ``settle()`` does what it
+says; a raw task carries each application call.  Nothing of anyio is here, and
+no task, scope or event is made for a request but that one: this is the hot
+path, where each of those would cost as much as all of our own code.  uvloop
+runs it unchanged.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterator
+from contextvars import Context, copy_context
+from typing import Any
+
+from microquart.asgi import ReceiveMessage, SendMessage
+from microquart.http.errors import ClientDisconnected
+from microquart.protocol import Connection, Stream
+from microquart.server.listen import peer_of
+from microquart.server.shells import Shells, report
+
+
+class AsyncioCall:
+    """One application call: the task, and what it waits for."""
+
+    __slots__ = ("_shell", "_waiters", "began", "stream", "task")
+
+    def __init__(self, shell: "AsyncioShell", stream: Stream) -> None:
+        self._shell = shell
+        self._waiters: list[asyncio.Future[None]] = []
+        self.stream = stream
+        self.began = shell.loop.time()
+        self.task = shell.loop.create_task(
+            self._run(), context=shell.context.copy()
+        )
+
+    async def receive(self) -> ReceiveMessage:
+        """Return the next message, when it is there (ASGI)."""
+        shell, stream = self._shell, self.stream
+        while (message := stream.take()) is None:
+            shell.settle()
+            await self._news()
+        shell.settle()
+        return message
+
+    async def send(self, message: SendMessage) -> None:
+        """Send a message; wait while the peer cannot take more (ASGI)."""
+        shell, stream = self._shell, self.stream
+        sent = stream.sent
+        stream.send(message)
+        if message["type"] == "http.response.start":
+            return  # it leaves with the first content
+        shell.flush(stream.sent - sent)
+        while stream.blocked or shell.writing_paused:
+            if stream.gone:
+                raise ClientDisconnected
+            await self._news()
+
+    def wake(self) -> None:
+        """There is news for whoever waits."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+    async def _news(self) -> None:
+        # One future for each who waits: a cancelled one disturbs no other.
+        waiter = self._shell.loop.create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    async def _run(self) -> None:
+        shell, stream = self._shell, self.stream
+        failed = True
+        try:
+            await shell.server.app(stream.scope, self.receive, self.send)
+            failed = False
+        except Exception as error:
+            report(error, stream)
+        finally:
+            stream.end(failed)
+            if shell.server.access_log is not None:
+                shell.server.access_log.write(stream)
+            shell.ended(stream)
+
+
+class AsyncioShell(asyncio.Protocol):
+    """One network connection on asyncio."""
+
+    def __init__(self, server: Shells) -> None:
+        self.server = server
+        self.loop = asyncio.get_running_loop()
+        # Each call gets a copy of the server's context, never of another
+        # call's, although settle() may run inside one.
+        self.context: Context = copy_context()
+        self.running: dict[Stream, AsyncioCall] = {}
+        self.connection: Connection | None = None
+        self.writing_paused = False
+        self.stalled: float | None = None
+        self.opened_at = self.loop.time()
+        self._transport: asyncio.Transport
+        self._first = b""
+        self._reading_paused = False
+        self._eof_sent = False
+        self._unflushed = 0
+        self._flushing = False
+        self._tls = False
+        self._lost = False
+
+    # -- as the transport sees it --
+
+    def connection_made(self, transport: Any) -> None:
+        # Any: uvloop's transports are no subclasses of asyncio's.
+        self._transport = transport
+        limits = self.server.service.limits
+        transport.set_write_buffer_limits(high=limits.send_unsent)
+        tls = transport.get_extra_info("ssl_object")
+        self._tls = tls is not None
+        self.peer = peer_of(transport.get_extra_info("socket"), tls)
+        if self._tls:
+            self.connection = self.server.connect(
+                tls.selected_alpn_protocol(), b"", self.peer, self.opened_at
+            )
+        self.server.open.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        connection = self.connection
+        if connection is None:
+            data = self._first + data
+            connection = self.server.connect(
+                None, data, self.peer, self.opened_at
+            )
+            if connection is None:
+                self._first = data
+                return
+            self.connection = connection
+        connection.now = self.loop.time()
+        connection.receive_data(data)
+        self.settle()
+
+    def eof_received(self) -> bool:
+        connection = self.connection
+        if connection is None:
+            return False
+        connection.now = now = self.loop.time()
+        connection.receive_data(b"")
+        self.settle()
+        if not connection.closed:
+            # What is open may still be answered, but not for long.
+            wait = self.server.service.limits.half_close_timeout
+            self.loop.call_at(now + wait, self._expire)
+        # asyncio can keep half of a TCP connection, but not of a TLS one.
+        return not self._tls
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._lost = True
+        if not self.running:
+            self.server.open.discard(self)
+        self.writing_paused = False
+        if self.connection is not None:
+            self.connection.lost()
+            self.settle()
+        self._wake_all()
+
+    def pause_writing(self) -> None:
+        self.writing_paused = True
+        self.stalled = self.loop.time()
+
+    def resume_writing(self) -> None:
+        self.writing_paused = False
+        self.stalled = None
+        self._wake_all()
+
+    # -- as the server sees it --
+
+    def calls(self) -> Iterator[AsyncioCall]:
+        yield from self.running.values()
+
+    def cancel(self) -> None:
+        for call in list(self.running.values()):
+            call.task.cancel()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def ended(self, stream: Stream) -> None:
+        """An application call has ended."""
+        del self.running[stream]
+        if not self._lost:
+            self.settle()
+        elif not self.running:
+            self.server.open.discard(self)
+
+    # -- the one rule: touch, then settle --
+
+    def settle(self) -> None:
+        """Do what the connection says: start, write, wake, pause, close."""
+        connection = self.connection
+        assert connection is not None
+        for stream in connection.opened():
+            self.running[stream] = AsyncioCall(self, stream)
+        transport = self._transport
+        if (data := connection.data_to_send()) and not transport.is_closing():
+            transport.write(data)
+        for stream in connection.woken():
+            if (call := self.running.get(stream)) is not None:
+                call.wake()
+        if connection.paused is not self._reading_paused:
+            self._pause_reading(connection.paused)
+        if connection.closed:
+            transport.close()
+        elif connection.closing and not self._eof_sent:
+            self._eof_sent = True
+            if transport.can_write_eof() and not transport.is_closing():
+                transport.write_eof()
+
+    def flush(self, size: int) -> None:
+        """Settle after a message with so much content.
+
+        On a multiplexed connection what all streams say in one turn of the
+        loop leaves in one write; but an application that never waits must
+        not outrun the socket, so much content settles at once.
+        """
+        assert self.connection is not None
+        if not self.connection.multiplexed:
+            self.settle()
+            return
+        self._unflushed += size
+        if self._unflushed > self.server.service.limits.send_unsent:
+            self._unflushed = 0
+            self.settle()
+        elif not self._flushing:
+            self._flushing = True
+            self.loop.call_soon(self._flush)
+
+    # -- inside --
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self._unflushed = 0
+        self.settle()
+
+    def _expire(self) -> None:
+        if self.connection is not None:
+            self.connection.expire(self.loop.time())
+            self.settle()
+
+    def _pause_reading(self, paused: bool) -> None:
+        self._reading_paused = paused
+        if self._transport.is_closing():
+            return
+        if paused:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _wake_all(self) -> None:
+        for call in self.running.values():
+            call.wake()
+
+
+class AsyncioServer(Shells):
+    """A server on asyncio: how its connections come in."""
+
+    def admit(
+        self, peer: socket.socket, context: ssl.SSLContext | None
+    ) -> None:
+        """Take a connection that was accepted."""
+        self.joining += 1
+        self.group.start_soon(self._join, peer, context)
+
+    async def _join(
+        self, peer: socket.socket, context: ssl.SSLContext | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        timeout = self.settings.tls_handshake_timeout if context else None
+        try:
+            await loop.connect_accepted_socket(
+                lambda: AsyncioShell(self),
+                peer,
+                ssl=context,
+                ssl_handshake_timeout=timeout,
+            )
+        except OSError:
+            # A handshake that failed is the client's affair (ssl.SSLError
+            # and a timeout are OSErrors too).
+            peer.close()
+        finally:
+            self.joining -= 1

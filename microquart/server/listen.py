@@ -1,0 +1,251 @@
+"""Sockets: where to listen, and who comes in.
+
+The accept loop is the same on asyncio and trio.  It takes what waits in
+batches, pauses when there are connections or descriptors enough, and, when
+the server stops, takes what the kernel has accepted already before the
+socket closes: a client whose connection was made is answered.
+"""
+
+import errno
+import os
+import resource
+import socket
+import ssl
+import stat
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from logging import getLogger
+
+import anyio
+import anyio.lowlevel
+
+from microquart.asgi import TLSExtension
+from microquart.protocol import Peer
+from microquart.server.settings import Settings
+
+logger = getLogger("microquart.server")
+
+_BATCH = 64  # connections accepted before others get their turn
+_PAUSE = 0.1  # seconds, when there is no descriptor left
+_OUT_OF_DESCRIPTORS = (
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOBUFS,
+    errno.ENOMEM,
+)
+
+
+class BindError(OSError):
+    """An address cannot be listened on; ``bind`` names it."""
+
+    def __init__(self, bind: str, error: OSError) -> None:
+        super().__init__(error.errno, f"{bind}: {error.strerror or error}")
+        self.bind = bind
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Where to listen, taken apart."""
+
+    kind: str  # "tcp", "unix" or "fd"
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    descriptor: int = -1
+
+
+def parse_bind(text: str) -> Bind:
+    """Take an address of the command line apart.
+
+    >>> parse_bind("[::1]:8000")
+    Bind(kind='tcp', host='::1', port=8000, path='', descriptor=-1)
+
+    Raises:
+        ValueError: it has none of the forms, which the message lists.
+    """
+    if text.startswith("unix:"):
+        return Bind("unix", path=text.removeprefix("unix:"))
+    if text.startswith("fd://") and text[5:].isdigit():
+        return Bind("fd", descriptor=int(text[5:]))
+    host, colon, port = text.rpartition(":")
+    if colon and port.isdigit() and int(port) < 65536:
+        if host.startswith("[") and host.endswith("]"):
+            return Bind("tcp", host[1:-1], int(port))
+        if ":" not in host:
+            return Bind("tcp", host or "0.0.0.0", int(port))
+    raise ValueError(
+        f"{text!r} is no address: use HOST:PORT, [::1]:PORT, unix:PATH or fd://N"
+    )
+
+
+def open_sockets(settings: Settings) -> list[socket.socket]:
+    """Return a listening socket for each address of the settings.
+
+    Raises:
+        BindError: one cannot be had; none stays open then.
+        ValueError: one is no address.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for text in settings.bind:
+            bind = parse_bind(text)
+            try:
+                sockets.append(_open_socket(bind, settings.backlog))
+            except OSError as error:
+                raise BindError(text, error) from error
+    except BaseException:
+        for opened in sockets:
+            opened.close()
+        raise
+    return sockets
+
+
+def _open_socket(bind: Bind, backlog: int) -> socket.socket:
+    if bind.kind == "fd":
+        listener = socket.socket(fileno=bind.descriptor)
+    elif bind.kind == "unix":
+        _remove_stale(bind.path)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(bind.path)
+    else:
+        family, _, _, _, address = socket.getaddrinfo(
+            bind.host,
+            bind.port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
+        )[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    listener.listen(backlog)
+    listener.setblocking(False)
+    return listener
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the socket of a server that is no more, and nothing else."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return
+    except OSError:
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(path) == errno.ECONNREFUSED:
+            os.unlink(path)
+
+
+def close_socket(listener: socket.socket) -> None:
+    """Close a listening socket, and remove its path if it has one."""
+    path = ""
+    if listener.family == socket.AF_UNIX:
+        path = listener.getsockname()
+    listener.close()
+    if path and not path.startswith("\0"):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return
+
+
+def url(listener: socket.socket, secure: bool) -> str:
+    """Return where a client finds this socket, for a person to read."""
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{name}"
+    host, port = name[:2]
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{'https' if secure else 'http'}://{host}:{port}"
+
+
+def connection_limit(settings: Settings) -> int:
+    """Return how many connections may be open at once."""
+    if settings.max_connections is not None:
+        return settings.max_connections
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(10_000, max(1, descriptors * 8 // 10))
+
+
+async def accept(
+    listener: socket.socket,
+    admit: Callable[[socket.socket], None],
+    room: Callable[[], Awaitable[None]],
+) -> None:
+    """Admit whoever connects, until cancelled.
+
+    ``room()`` returns when there is place for one connection more.
+    """
+    # Without a descriptor left not even a refusal can be had; one in reserve
+    # keeps the rest of the program (logs, files) alive meanwhile.
+    while True:
+        await room()
+        await anyio.wait_readable(listener)
+        try:
+            for _ in range(_BATCH):
+                admit(accept_one(listener))
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            if error.errno in _OUT_OF_DESCRIPTORS:
+                logger.warning("accepting pauses: %s", error.strerror)
+                await anyio.sleep(_PAUSE)
+        await anyio.lowlevel.checkpoint()
+
+
+def accept_one(listener: socket.socket) -> socket.socket:
+    """Return the next connection that waits.
+
+    Raises:
+        BlockingIOError: none waits.
+        OSError: it was given up meanwhile, or descriptors have run out.
+    """
+    peer, _ = listener.accept()
+    peer.setblocking(False)
+    if peer.family in (socket.AF_INET, socket.AF_INET6):
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return peer
+
+
+def drain(
+    listener: socket.socket, admit: Callable[[socket.socket], None]
+) -> None:
+    """Admit whoever the kernel has accepted already."""
+    while True:
+        try:
+            admit(accept_one(listener))
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno in _OUT_OF_DESCRIPTORS:
+                return
+
+
+def peer_of(peer: socket.socket, tls: ssl.SSLObject | None) -> Peer:
+    """Return what is known of the other side before its first byte."""
+    try:
+        client, server = peer.getpeername(), peer.getsockname()
+    except OSError:  # it has left already
+        return Peer(secure=tls is not None)
+    if peer.family not in (socket.AF_INET, socket.AF_INET6):
+        return Peer(server=(server or "", None), secure=tls is not None)
+    extension: TLSExtension | None = None
+    if tls is not None:
+        extension = {
+            "server_cert": None,
+            "client_cert_chain": [],
+            "client_cert_name": None,
+            "client_cert_error": None,
+            "tls_version": _TLS_VERSIONS.get(tls.version() or ""),
+            "cipher_suite": None,
+        }
+    return Peer(client[:2], server[:2], tls is not None, extension)
+
+
+# The numbers of the wire (RFC 8446 4.2.1), as the ASGI TLS extension has them.
+_TLS_VERSIONS = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}

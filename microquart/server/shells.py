@@ -1,0 +1,170 @@
+"""What the two shells share: the connections of one server, and its clock.
+
+A shell is one network connection: it carries bytes, time and tasks to a
+``protocol.Connection``.  ``Shells`` is the set of all that are open.
+"""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from logging import getLogger
+from typing import Any, Protocol
+
+from anyio.abc import TaskGroup
+
+from microquart.asgi import ASGIApplication
+from microquart.http.errors import ClientDisconnected
+from microquart.protocol import Connection, Peer, Service, Stream, connect
+from microquart.server.log import AccessLog, describe
+from microquart.server.settings import Settings
+
+logger = getLogger("microquart.server")
+
+
+class Call(Protocol):
+    """One application call, as the log and the stop see it."""
+
+    stream: Stream
+    began: float  # monotonic seconds
+
+
+class Shell(Protocol):
+    """One network connection, as the server sees it."""
+
+    connection: Connection | None  # None: too few bytes to tell which
+    stalled: float | None  # since when the peer takes no bytes
+    opened_at: float
+
+    def settle(self) -> None:
+        """Do what the connection says."""
+
+    def calls(self) -> Iterator[Call]:
+        """Yield the application calls that run."""
+        ...
+
+    def cancel(self) -> None:
+        """Cancel the application calls that run."""
+
+    def abort(self) -> None:
+        """Drop the socket at once."""
+
+
+@dataclass
+class Shells:
+    """The open connections of one server, and what they share."""
+
+    app: ASGIApplication
+    settings: Settings
+    service: Service
+    access_log: AccessLog | None
+
+    def __post_init__(self) -> None:
+        self.open: set[Shell] = set()
+        self.joining = 0  # accepted, but still in their TLS handshake
+        self.stopping = False
+        self.group: TaskGroup
+        self.renew_fields()
+
+    def admit(
+        self, peer: socket.socket, context: ssl.SSLContext | None
+    ) -> None:
+        """Take a connection that was accepted."""
+        raise NotImplementedError
+
+    def connect(
+        self, alpn: str | None, first: bytes, peer: Peer, now: float
+    ) -> Connection | None:
+        """Make the connection (a seam: every byte passes through it)."""
+        connection = connect(alpn, first, peer, self.service, now)
+        if self.stopping and connection is not None:
+            connection.shutdown()
+        return connection
+
+    def renew_fields(self) -> None:
+        """Bring the date of the response fields up to now."""
+        fields = []
+        if self.settings.date_header:
+            now = formatdate(time.time(), usegmt=True)
+            fields.append((b"date", now.encode()))
+        if self.settings.server_header:
+            fields.append((b"server", b"microquart"))
+        self.service.fields = fields
+
+    def sweep(self, now: float) -> None:
+        """End what has waited for too long, on every connection."""
+        self.renew_fields()
+        limits = self.service.limits
+        for shell in list(self.open):
+            connection = shell.connection
+            if (
+                shell.stalled is not None
+                and limits.write_timeout is not None
+                and now - shell.stalled >= limits.write_timeout
+            ):
+                logger.debug("a client did not read in time")
+                shell.abort()
+            elif connection is not None:
+                connection.expire(now)
+                shell.settle()
+            elif (
+                limits.header_timeout is not None
+                and now - shell.opened_at >= limits.header_timeout
+            ):
+                shell.abort()
+
+    def shutdown(self, now: float) -> None:
+        """Tell every connection that the server ends."""
+        self.stopping = True
+        for shell in list(self.open):
+            if shell.connection is None:
+                shell.abort()
+            else:
+                shell.connection.now = now
+                shell.connection.shutdown()
+                shell.settle()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a connection is open or an application call runs."""
+        return bool(self.open or self.joining)
+
+    def cancel(self) -> None:
+        """Cancel every application call."""
+        for shell in list(self.open):
+            shell.cancel()
+
+    def abort(self) -> None:
+        """Drop every connection."""
+        for shell in list(self.open):
+            shell.abort()
+
+    def waiting_for(self, now: float) -> list[str]:
+        """Return what still runs: ``GET /events (48 s)``."""
+        return [
+            f"{describe(call.stream)} ({now - call.began:.0f} s)"
+            for shell in self.open
+            for call in shell.calls()
+        ]
+
+
+def report(error: Exception, stream: Stream) -> None:
+    """Log what an application call has raised."""
+    if isinstance(error, ClientDisconnected):
+        # It wrote to somebody who had left: nothing that anyone could fix.
+        logger.debug("%s: the client has gone", describe(stream))
+    else:
+        logger.error(
+            "%s: the application failed", describe(stream), exc_info=error
+        )
+
+
+def service_of(settings: Settings, state: dict[str, Any] | None) -> Service:
+    """Return what the core has to know of the settings."""
+    return Service(
+        limits=replace(settings.limits),
+        root_path=settings.root_path.rstrip("/"),
+        state=state,
+    )
