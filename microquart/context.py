@@ -7,15 +7,16 @@ made of it for users; the package itself passes it from hand to hand.
 A context may be pushed inside another.  What the inner one lacks is sought
 outwards, so in ``async with app.app_context()`` a view still sees its
 request.  A request's context inside one of the same application shares its
-``g``, and leaves its end to that one.
+``g``, and leaves the end of the application's context to that one.
 """
 
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
 from functools import wraps
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeAlias, TypeVar
 
 from anyio import CancelScope
 
@@ -28,14 +29,20 @@ from microquart.sessions import (
     SessionInterface,
     SessionMixin,
 )
-from microquart.signals import announce, appcontext_popped, appcontext_pushed
+from microquart.signals import (
+    announce,
+    appcontext_popped,
+    appcontext_pushed,
+    appcontext_tearing_down,
+    request_tearing_down,
+    websocket_tearing_down,
+)
 from microquart.wrappers.request import Request
-from microquart.wrappers.response import Response
 from microquart.wrappers.websocket import Websocket
 
-P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
-AsyncFunction = Callable[..., Coroutine[Any, Any, Any]]
+AsyncFunction: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
+Conversation: TypeAlias = Request | Websocket
 
 # A key of the scope: the test client wants to look at the context later.
 KEPT = "microquart.preserve_context"
@@ -63,25 +70,39 @@ class AppGlobals:
     def __iter__(self) -> Iterator[str]:
         return iter(self.__dict__)
 
-    # Only for what is not there; it tells a type checker of what is.
+    # Asked only for what is not there.
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"g has no {name!r}: nobody has set it here")
+        raise AttributeError(f"g has no {name!r}: nothing has set it here")
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.__dict__[name] = value
 
     def __repr__(self) -> str:
-        return f"<g {sorted(self.__dict__)}>"
+        return f"<g of {', '.join(sorted(self)) or 'nothing'}>"
 
 
+@dataclass(slots=True)
 class Way:
-    """What applies to one endpoint, gathered when it is first asked for.
+    """What applies to one endpoint, gathered when a request first asks.
 
-    ``names``: the blueprint and those around it, innermost first.  The hooks
-    are in the order in which they run and may all be awaited.
+    Hooks stand in the order in which they run, as pairs of the user's
+    function and the one that is awaited.  A flag is False if its stage has
+    nothing to do, so that nobody calls it.
     """
 
-    names: tuple[str, ...] = ()
+    names: list[str] = field(default_factory=list)  # blueprints, inner first
+    value_preprocessors: list[Callable[..., object]] = field(
+        default_factory=list
+    )
+    before: list[tuple[object, AsyncFunction]] = field(default_factory=list)
+    view: object = None
+    run_view: AsyncFunction | None = None
+    after: list[tuple[object, AsyncFunction]] = field(default_factory=list)
+    teardown: list[AsyncFunction] = field(default_factory=list)
+    preprocesses: bool = True
+    postprocesses: bool = True
+    tears_down: bool = True
+    ends_app: bool = True  # there is something to do for the app's context
 
 
 class Application(SessionApplication, Protocol):
@@ -93,14 +114,13 @@ class Application(SessionApplication, Protocol):
     @property
     def session_interface(self) -> SessionInterface: ...
 
-    @property
-    def preserved_context(self) -> "Context | None": ...
-
     def ensure_async(self, func: Callable[..., Any]) -> AsyncFunction: ...
 
     def create_url_adapter(
-        self, request: Request | Websocket | None
+        self, request: Conversation | None
     ) -> MapAdapter | None: ...
+
+    def way_of(self, ctx: "Context") -> Way: ...
 
     async def do_teardown_request(
         self, exc: BaseException | None, request_context: "Context | None"
@@ -113,3 +133,387 @@ class Application(SessionApplication, Protocol):
     async def do_teardown_appcontext(
         self, exc: BaseException | None
     ) -> None: ...
+
+
+class Context:
+    """One request, one websocket, or an application by itself.
+
+    ``push()`` makes it current in this task, ``pop()`` tears it down; so
+    does ``async with``.  Parts that a request may not need are made when
+    somebody looks at them: ``g``, ``session``, ``url_adapter``.
+    """
+
+    request: Request | None = None
+    websocket: Websocket | None = None
+    way: Way | None = None
+    preserved = False  # left pushed, for the test client or a debugger
+    flashes: list[tuple[str, str]] | None = None
+    after_functions: list[Callable[..., Any]] | None = None
+    # The hook or error handler whose value became the response.
+    answered_by: tuple[str, object] | None = None
+
+    _session: SessionMixin | None = None
+    _g: Any = None
+    _url_adapter: MapAdapter | None = None
+    _original: "Context | None" = None  # of a copy
+
+    def __init__(
+        self,
+        app: Application,
+        request_websocket: Conversation | None = None,
+        session: SessionMixin | None = None,
+    ) -> None:
+        self.app = app
+        self.request_websocket = request_websocket
+        self._tokens: list[Token[Context]] = []
+        if isinstance(request_websocket, Websocket):
+            self.websocket = request_websocket
+        else:
+            self.request = request_websocket
+        if session is not None:
+            self._session = session
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.request_websocket!r}>"
+
+    # -- what is made when somebody looks --
+
+    @property
+    def outer(self) -> "Context | None":
+        """The context that was current when this one was pushed."""
+        if not self._tokens:
+            return None
+        old = self._tokens[0].old_value
+        return old if isinstance(old, Context) else None
+
+    @property
+    def owner(self) -> bool:
+        """Whether the application's context begins and ends with this."""
+        if self.request_websocket is None:
+            return True
+        outer = self.outer
+        return outer is None or outer.app is not self.app
+
+    @property
+    def g(self) -> Any:
+        if self._g is None:
+            if self._original is not None:
+                self._g = self._original.g
+            elif self.owner or self.outer is None:
+                self._g = self.app.app_ctx_globals_class()
+            else:
+                self._g = self.outer.g
+        return self._g
+
+    @property
+    def url_adapter(self) -> MapAdapter | None:
+        if self._url_adapter is None:
+            self._url_adapter = self.app.create_url_adapter(
+                self.request_websocket
+            )
+        return self._url_adapter
+
+    @property
+    def session(self) -> SessionMixin | None:
+        """The session; None where nobody can have one."""
+        if self._session is None:
+            if self._original is not None:
+                return self._original.session
+            interface = self.app.session_interface
+            if (
+                self.request_websocket is not None
+                and isinstance(interface, SecureCookieSessionInterface)
+                and interface.lazy
+            ):
+                self._session = interface.load(
+                    self.app, self.request_websocket
+                )
+        return self._session
+
+    @session.setter
+    def session(self, value: SessionMixin) -> None:
+        self._session = value
+
+    @property
+    def session_opened(self) -> bool:
+        """Whether there is a session: opened early, or looked at."""
+        return self._session is not None
+
+    def copy(self) -> Self:
+        """Return another context with the same request, session and g."""
+        twin = type(self)(self.app, self.request_websocket, self._session)
+        twin._original = self
+        twin._url_adapter = self._url_adapter
+        twin.flashes = self.flashes
+        twin.way = self.way
+        return twin
+
+    # -- pushing and popping --
+
+    async def __aenter__(self) -> Self:
+        await self.push()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.auto_pop(error)
+
+    async def push(self) -> None:
+        """Make it current; open the session, find the rule."""
+        self._tokens.append(current.set(self))
+        try:
+            if appcontext_pushed.receivers and self.owner:
+                await announce(appcontext_pushed, self.app)
+            if self.request_websocket is not None and self._original is None:
+                if not self.app.session_interface.lazy:
+                    await self.open_session()
+                self.match_request()
+        except BaseException:
+            current.reset(self._tokens.pop())
+            raise
+
+    async def open_session(self) -> None:
+        """Ask the session interface, unless there is a session already."""
+        if self._session is None:
+            interface = self.app.session_interface
+            ensure_async = self.app.ensure_async
+            self._session = await ensure_async(interface.open_session)(
+                self.app, self.request_websocket
+            )
+            if self._session is None:
+                self._session = await interface.make_null_session(self.app)
+
+    def match_request(self) -> None:
+        """Set ``url_rule`` and ``view_args``, or the routing exception.
+
+        Override it to find the rule in another way.
+        """
+        conversation = self.request_websocket
+        if conversation is None:
+            return
+        try:
+            adapter = self.url_adapter
+            if adapter is not None:
+                conversation.url_rule, conversation.view_args = adapter.match(
+                    return_rule=True
+                )
+        except HTTPException as error:
+            conversation.routing_exception = error
+
+    async def auto_pop(self, exc: BaseException | None) -> None:
+        """Pop it, unless somebody wants to look at it later."""
+        if self.request_websocket is not None and self._is_wanted(exc):
+            self.preserved = True
+        else:
+            await self.pop(exc)
+
+    async def pop(self, exc: BaseException | None = _MISSING) -> None:
+        """Tear down, and let the outer context be current again.
+
+        ``exc`` is what ended the request; left out, what is being handled.
+
+        Raises:
+            ExceptionGroup: what the teardown functions raised; all have run.
+        """
+        if exc is _MISSING:
+            exc = sys.exc_info()[1]
+        owner = self.owner
+        try:
+            if len(self._tokens) == 1 and self._has_an_end(owner):
+                await self._end(exc, owner)
+        finally:
+            found = current.get(None)
+            current.reset(self._tokens.pop())
+            if found is not self:
+                raise AssertionError(f"popped {self!r}, current was {found!r}")
+        if owner and appcontext_popped.receivers:
+            await announce(appcontext_popped, self.app)
+
+    # -- inside --
+
+    def _is_wanted(self, exc: BaseException | None) -> bool:
+        scope: Mapping[str, object] = self.request_websocket.scope
+        if KEPT in scope and scope[KEPT]:
+            return True
+        config = self.app.config
+        return exc is not None and bool(config["PRESERVE_CONTEXT_ON_EXCEPTION"])
+
+    def _has_an_end(self, owner: bool) -> bool:
+        """Tell whether tearing down does anything at all."""
+        way = self.way
+        return (
+            way is None
+            or way.tears_down
+            or (owner and way.ends_app)
+            or bool(request_tearing_down.receivers)
+            or bool(websocket_tearing_down.receivers)
+            or bool(appcontext_tearing_down.receivers)
+        )
+
+    async def _end(self, exc: BaseException | None, owner: bool) -> None:
+        if exc is None or isinstance(exc, Exception):
+            await self._tear_down(exc, owner)
+        else:
+            # Cancelled: under trio the next await would raise again, and the
+            # user's database connection would never be given back.
+            with CancelScope(shield=True):
+                await self._tear_down(exc, owner)
+
+    async def _tear_down(self, exc: BaseException | None, owner: bool) -> None:
+        failures = Failures()
+        if self.request is not None:
+            with failures:
+                await self.app.do_teardown_request(exc, self)
+            if self._original is None:
+                with failures:
+                    await self.request.close()
+        elif self.websocket is not None:
+            with failures:
+                await self.app.do_teardown_websocket(exc, self)
+        if owner:
+            with failures:
+                await self.app.do_teardown_appcontext(exc)
+        failures.raise_any()
+
+
+class Failures:
+    """Keeps what several blocks raise, so that each of them is run."""
+
+    def __init__(self) -> None:
+        self.errors: list[Exception] = []
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, ExceptionGroup):
+            self.errors.extend(error.exceptions)
+        elif isinstance(error, Exception):
+            self.errors.append(error)
+        return isinstance(error, Exception)
+
+    def raise_any(self) -> None:
+        if self.errors:
+            raise ExceptionGroup("errors while tearing down", self.errors)
+
+
+current: ContextVar[Context] = ContextVar("microquart.context")
+
+
+# -- the current context --
+
+
+def context_with(part: Literal["request", "websocket"]) -> Context | None:
+    """Return the innermost context that has a request, or a websocket."""
+    ctx = current.get(None)
+    while ctx is not None and getattr(ctx, part) is None:
+        ctx = ctx.outer
+    return ctx
+
+
+def conversation_context() -> Context | None:
+    """Return the innermost context that is not an application's alone."""
+    ctx = current.get(None)
+    while ctx is not None and ctx.request_websocket is None:
+        ctx = ctx.outer
+    return ctx
+
+
+def has_app_context() -> bool:
+    """Tell whether there is a current application."""
+    return current.get(None) is not None
+
+
+def has_request_context() -> bool:
+    """Tell whether there is a current request."""
+    return context_with("request") is not None
+
+
+def has_websocket_context() -> bool:
+    """Tell whether there is a current websocket."""
+    return context_with("websocket") is not None
+
+
+def the_context(part: Literal["app", "request", "websocket"]) -> Context:
+    """Return the current context of a kind.
+
+    Raises:
+        RuntimeError: there is none here; the text says why, if it can.
+    """
+    ctx = current.get(None) if part == "app" else context_with(part)
+    if ctx is None:
+        article = "an" if part == "app" else "a"
+        otherwise = f"Not within {article} {part} context"
+        raise RuntimeError(mistakes.no_context(part, otherwise))
+    return ctx
+
+
+def after_this_request(func: F) -> F:
+    """Call ``func`` with the response of the current request, and only it.
+
+    ::
+
+        @after_this_request
+        def remember(response):
+            response.set_cookie("seen", "yes")
+            return response
+    """
+    return _after_this("request", func)
+
+
+def after_this_websocket(func: F) -> F:
+    """Call ``func`` after the current websocket.
+
+    It gets the response, or None if the websocket was accepted.
+    """
+    return _after_this("websocket", func)
+
+
+def _after_this(part: Literal["request", "websocket"], func: F) -> F:
+    ctx = the_context(part)
+    if ctx.after_functions is None:
+        ctx.after_functions = []
+    ctx.after_functions.append(func)
+    return func
+
+
+# -- for work that outlives the context --
+
+
+def copy_current_app_context(func: Callable[..., Any]) -> AsyncFunction:
+    """Return ``func`` so that it runs in the application's context of now."""
+    ctx = the_context("app")
+    twin = Context(ctx.app)
+    twin._original = ctx
+    return _within(twin, func)
+
+
+def copy_current_request_context(func: Callable[..., Any]) -> AsyncFunction:
+    """Return ``func`` so that it runs in the request's context of now."""
+    return _within(the_context("request").copy(), func)
+
+
+def copy_current_websocket_context(func: Callable[..., Any]) -> AsyncFunction:
+    """Return ``func`` so that it runs in the websocket's context of now."""
+    return _within(the_context("websocket").copy(), func)
+
+
+def _within(ctx: Context, func: Callable[..., Any]) -> AsyncFunction:
+    run = ctx.app.ensure_async(func)
+
+    @wraps(func)
+    async def within(*args: Any, **kwargs: Any) -> Any:
+        # Of each call its own: two may run at once.
+        async with ctx.copy():
+            return await run(*args, **kwargs)
+
+    return within

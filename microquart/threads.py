@@ -9,6 +9,7 @@ next (teardown, the closing of a generator) never runs beside it.
 import inspect
 import threading
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterator,
     Callable,
     Coroutine,
@@ -36,11 +37,13 @@ def is_async(func: Callable[..., object]) -> bool:
     while isinstance(func, partial):
         func = func.func
     return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
-        getattr(func, "__call__", None)  # noqa: B004
+        type(func).__call__
     )
 
 
-async def run_in_thread(func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def run_in_thread(
+    func: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+) -> R:
     """Call ``func`` in a worker thread and return, or raise, what it does.
 
     Raises:
@@ -48,12 +51,13 @@ async def run_in_thread(func: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
     """
     call = _Call(partial(func, *args, **kwargs))
     try:
-        return await to_thread.run_sync(call.run)
+        await to_thread.run_sync(call.run)
     except get_cancelled_exc_class():
         # asyncio's own ``task.cancel()`` does not wait for the thread.
         with CancelScope(shield=True):
             await to_thread.run_sync(call.over)
         raise
+    return call.result
 
 
 @overload
@@ -88,7 +92,7 @@ def run_sync(
     return in_thread
 
 
-async def iterate_in_thread(iterable: Iterable[T]) -> AsyncIterator[T]:
+async def iterate_in_thread(iterable: Iterable[T]) -> AsyncGenerator[T, None]:
     """Yield the items of an iterable, each fetched in a worker thread.
 
     They are all fetched in one copy of the context.  If this is closed before
@@ -126,12 +130,12 @@ class _Call(Generic[R]):
         self._running = threading.Lock()
         self._given_up = False
 
-    def run(self) -> R:
+    def run(self) -> None:
         with self._running:
             if self._given_up:
-                raise RuntimeError("the caller has been cancelled")
+                return
             try:
-                return self._func()
+                self.result = self._func()
             except StopIteration as error:
                 raise RuntimeError("a thread raised StopIteration") from error
 

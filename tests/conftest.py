@@ -20,11 +20,12 @@ BACKENDS: dict[str, tuple[str, dict[str, object]]] = {
     "trio": ("trio", {}),
 }
 
-# How long what a test has let go may need to end, seconds: a thread returns after
-# the last thing that the test can see of it.
+# How long what a test has let go may need to end, seconds: a thread returns
+# after the last thing that the test can see of it.
 GRACE = 0.5
 
-# Set by .ci/run: what is missing on this machine fails instead of being skipped.
+# Set by .ci/run: what is missing on this machine fails instead of being
+# skipped.
 ALL = "MICROQUART_TEST_ALL"
 
 
@@ -33,9 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run an async test on asyncio and trio; with ``loop_name``, on uvloop as well.
+    """Run async tests on asyncio and trio; with ``loop_name`` on uvloop too.
 
-    A test can choose for itself: ``parametrize("anyio_backend", ["asyncio"])``.
+    A test can choose: ``parametrize("anyio_backend", ["asyncio"])``.
     """
     if "anyio_backend" not in metafunc.fixturenames or chooses(metafunc):
         return
@@ -51,7 +52,9 @@ def chooses(metafunc: pytest.Metafunc) -> bool:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
+def anyio_backend(
+    request: pytest.FixtureRequest,
+) -> tuple[str, dict[str, object]]:
     """The loop on which an async test runs."""
     name: str = request.param
     if name == "asyncio+uvloop":
@@ -61,7 +64,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object
 
 @pytest.fixture
 def loop_name(anyio_backend: tuple[str, dict[str, object]]) -> str:
-    """The opt-in for tests over sockets: also runs on uvloop, and names the loop.
+    """The opt-in for tests over sockets: runs on uvloop too; the loop's name.
 
     The name is what ``microquart run --loop`` takes, or ``asyncio+uvloop``.
     """
@@ -88,7 +91,7 @@ def warm_up_uvloop() -> None:
 
 
 def present(what: str, there: bool) -> None:
-    """Skip the test that needs something absent; fail it where all must be there."""
+    """Skip a test that needs what is absent; fail it where all must be."""
     if there:
         return
     if os.environ.get(ALL):
@@ -98,7 +101,7 @@ def present(what: str, there: bool) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
-    """After a test, and after the end of its loop, descriptors and threads are gone."""
+    """After the end of a test and its loop, what they opened is closed."""
     before = leaks.held()
     yield
     until = time.monotonic() + GRACE
@@ -109,7 +112,9 @@ def nothing_is_left() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_task_is_left(request: pytest.FixtureRequest, nothing_is_left: None) -> None:
+def no_task_is_left(
+    request: pytest.FixtureRequest, nothing_is_left: None
+) -> None:
     """After a test its tasks are gone: the end of the loop would hide them."""
     if "anyio_backend" in request.fixturenames:
         request.getfixturevalue("no_task_is_left_on_the_loop")
@@ -120,7 +125,9 @@ async def no_task_is_left_on_the_loop() -> AsyncIterator[None]:
     before = frozenset(leaks.tasks())
     yield
     until = time.monotonic() + GRACE
-    while (left := frozenset(leaks.tasks()) - before) and time.monotonic() < until:
+    while (
+        left := frozenset(leaks.tasks()) - before
+    ) and time.monotonic() < until:
         await anyio.lowlevel.checkpoint()
     if left:
         pytest.fail(leaks.told(left))

@@ -1,7 +1,7 @@
-"""What a test may leave behind: nothing. Tasks, descriptors and threads, as a set.
+"""What a test may not leave behind: tasks, descriptors and threads, as a set.
 
-Each thing is a tuple whose first entry is its kind and whose last entry can be
-read, so that what is left after a test is a difference of two sets.
+Each thing is a tuple whose first entry is its kind and whose last entry can
+be read, so that what is left after a test is a difference of two sets.
 """
 
 import asyncio
@@ -12,14 +12,15 @@ from collections.abc import Iterator
 
 import trio
 
-# Where the kernel lists this process's descriptors; macOS and Windows have no such
-# directory that tells what a descriptor is.
+# Where the kernel lists this process's descriptors; macOS and Windows have no
+# such directory that tells what a descriptor is.
 DESCRIPTORS = "/proc/self/fd"
 
 # Idle threads that the libraries keep for the next call, 10 seconds at most.
 POOLED = ("AnyIO worker thread", "Trio thread")
 
-# anyio's plugin runs each piece of a test (fixture, body) in a task of its own.
+# anyio's plugin runs each piece of a test (fixture, body) in a task of its
+# own.
 PLUGIN = "TestRunner._call_in_runner_task"
 
 Leftover = tuple[str, int, str]

@@ -19,6 +19,7 @@ from microquart.http.syntax import (
 )
 
 T = TypeVar("T")
+Pair = tuple[str, str]
 
 _BREAKING = re.compile(r"[\r\n\0]")
 
@@ -46,7 +47,7 @@ class Headers:
     key_error: ClassVar[type[KeyError]] = KeyError
 
     def __init__(self, defaults: "Source | None" = None) -> None:
-        self._pairs: list[tuple[str, str]] = []
+        self._pairs: list[Pair] = []
         if defaults is not None:
             self.extend(defaults)
 
@@ -54,7 +55,11 @@ class Headers:
 
     @staticmethod
     def from_fields(fields: Iterable[tuple[bytes, bytes]]) -> "Headers":
-        """Return what was received, unchecked; decoded when asked for."""
+        """Return what was received, unchecked, decoded when asked for.
+
+        The names are in lower case, as ASGI has them, and are shown as
+        ``User-Agent``.
+        """
         return _Received(fields)
 
     def to_fields(self) -> list[tuple[bytes, bytes]]:
@@ -125,7 +130,7 @@ class Headers:
     def get_all(self, name: str) -> list[str]:
         return self.getlist(name)
 
-    def items(self, lower: bool = False) -> Iterator[tuple[str, str]]:
+    def items(self, lower: bool = False) -> Iterator[Pair]:
         if lower:
             return ((name.lower(), value) for name, value in self._pairs)
         return iter(self._pairs)
@@ -136,7 +141,7 @@ class Headers:
     def values(self) -> Iterator[str]:
         return (value for _, value in self._pairs)
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
+    def __iter__(self) -> Iterator[Pair]:
         return iter(self._pairs)
 
     def __len__(self) -> int:
@@ -192,10 +197,9 @@ class Headers:
         field = key, checked(key, value)
         lower = key.lower()
         pairs = self._pairs
-        for position, (name, _) in enumerate(pairs):
+        for name, _ in pairs:
             if name.lower() == lower:
-                pairs[position] = field
-                _drop(pairs, lower, position + 1)
+                self._pairs = _replaced(pairs, lower, field)
                 return
         pairs.append(field)
 
@@ -241,7 +245,7 @@ class Headers:
 
     def __delitem__(self, key: str) -> None:
         """Remove the fields of the name; it may as well have none."""
-        _drop(self._pairs, key.lower(), 0)
+        self._pairs = _without(self._pairs, key.lower())
 
     def remove(self, key: str) -> None:
         del self[key]
@@ -302,7 +306,7 @@ class _Received(Headers):
         self._index: dict[bytes, bytes] | None = None
         self._as_text = False
 
-    def __getattr__(self, name: str) -> list[tuple[str, str]]:
+    def __getattr__(self, name: str) -> list[Pair]:
         # Python comes here when somebody looks at _pairs, not set before.
         if name != "_pairs":
             raise AttributeError(name)
@@ -317,8 +321,7 @@ class _Received(Headers):
         if self._as_text:  # and perhaps changed since
             return super()._first(key)
         if self._index is None:
-            fields = reversed(self._fields)
-            self._index = {name.lower(): value for name, value in fields}
+            self._index = dict(reversed(self._fields))
         value = self._index.get(_lower(key))
         return None if value is None else value.decode("latin-1")
 
@@ -329,7 +332,7 @@ class _Received(Headers):
         return [
             value.decode("latin-1")
             for name, value in self._fields
-            if name.lower() == lower
+            if name == lower
         ]
 
 
@@ -472,7 +475,12 @@ def _encode(value: str) -> bytes:
         return value.encode("utf-8", "replace")
 
 
-def _drop(pairs: list[tuple[str, str]], lower: str, start: int) -> None:
-    rest = pairs[start:]
-    if any(name.lower() == lower for name, _ in rest):
-        pairs[start:] = [field for field in rest if field[0].lower() != lower]
+def _without(pairs: list[Pair], lower: str) -> list[Pair]:
+    return [pair for pair in pairs if pair[0].lower() != lower]
+
+
+def _replaced(pairs: list[Pair], lower: str, field: Pair) -> list[Pair]:
+    rest = _without(pairs, lower)
+    first = [name.lower() for name, _ in pairs].index(lower)
+    rest.insert(first, field)
+    return rest

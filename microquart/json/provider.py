@@ -1,21 +1,12 @@
 """JSONProvider: how an application reads and writes JSON."""
 
 import json
-import re
 from collections.abc import Callable
-from itertools import accumulate
-from typing import IO, Any, NoReturn, Protocol
+from typing import IO, Any, Protocol
 
+from microquart.json.reading import parse
 from microquart.json.values import to_json
 from microquart.wrappers.response import Response
-
-MAX_DEPTH = 200  # arrays and objects in each other
-MAX_DIGITS = 4300  # of one integer; int() refuses more (CVE-2020-10735)
-
-_TOO_LONG = re.compile(rf"\d{{{MAX_DIGITS + 1}}}")
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS = [1 if byte in b"[{" else -1 for byte in range(256)]
-_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 class Application(Protocol):
@@ -101,21 +92,9 @@ class DefaultJSONProvider(JSONProvider):
         """Return what JSON stands for; keywords are ``json.loads``'s.
 
         Raises:
-            ValueError: a JSONDecodeError with the place, for what is no JSON
-                or no UTF-8, deeper than MAX_DEPTH, or an integer of more than
-                MAX_DIGITS.
+            ValueError: a JSONDecodeError, which has the place; see parse().
         """
-        text = s if isinstance(s, str) else _decode(s)
-        _limit_depth(text)
-        try:
-            return json.loads(text, **kwargs) if kwargs else _loads(text)
-        except json.JSONDecodeError:
-            raise
-        except ValueError:
-            number = _TOO_LONG.search(text)
-            if number is None:
-                raise
-        refuse(f"More than {MAX_DIGITS} digits", text, number.start())
+        return parse(s, **kwargs)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         obj = _content(args, kwargs)
@@ -155,51 +134,3 @@ def _content(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             raise TypeError("give either arguments or keywords, not both")
         return kwargs
     return args if len(args) > 1 else args[0] if args else None
-
-
-# Reading -------------------------------------------------------------------
-
-_loads = json.JSONDecoder().decode
-
-
-def refuse(problem: str, text: str, position: int) -> NoReturn:
-    raise json.JSONDecodeError(problem, text, position)
-
-
-def _decode(data: bytes) -> str:
-    """Return the text: JSON is UTF-8 (RFC 8259, section 8.1)."""
-    try:
-        text = str(data, "utf-8")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode()
-        raise json.JSONDecodeError("Not UTF-8", before, len(before)) from None
-    return text.removeprefix("\ufeff")
-
-
-def _limit_depth(text: str) -> None:
-    """Raise for too much nesting, which the parser would take the stack for.
-
-    Most texts have too few brackets to be deep.  For the others: drop the
-    strings, then all but the brackets, and sum up, all of it in C.
-    """
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return
-    outside = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]
-    brackets = (
-        "".join(outside)
-        .encode("ascii", "replace")
-        .translate(None, _NO_BRACKETS)
-    )
-    depths = accumulate(map(_STEPS.__getitem__, brackets))
-    if max(depths, default=0) > MAX_DEPTH:
-        refuse(f"More than {MAX_DEPTH} levels", text, _deep_place(text))
-
-
-def _deep_place(text: str) -> int:
-    """Return where the first bracket too many is."""
-    depth = 0
-    for match in _BRACKET.finditer(text):
-        depth += _STEPS[ord(match[0][0])] if match[0] in "[]{}" else 0
-        if depth > MAX_DEPTH:
-            return match.start()
-    return 0

@@ -7,7 +7,7 @@ BaseConverter; ``app.url_map.converters["name"] = It`` makes it known.
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -32,6 +32,8 @@ class MapSettings(Protocol):
     strict_slashes: bool
     merge_slashes: bool
     host_matching: bool
+    sort_parameters: bool
+    sort_key: Callable[[Any], Any] | None
 
 
 class BaseConverter:

@@ -19,7 +19,7 @@ from functools import cache
 from math import inf
 from typing import NamedTuple, Protocol
 
-from microquart.routing.converters import MAX_DIGITS, BaseConverter
+from microquart.routing.converters import BaseConverter
 
 # How often a user's regex is tried on one part of a path before the part
 # counts as refused: 64 beginnings with 64 ends.
@@ -105,10 +105,8 @@ class Shape(NamedTuple):
 
 SEGMENT = re.compile("[^/]+")
 SHAPES = {
-    "[^/]+": Shape(bool, Elastic(SEGMENT)),
-    r"\d+": Shape(
-        str.isdecimal, Elastic(re.compile(r"\d+"), most=MAX_DIGITS)
-    ),
+    "[^/]+": Shape(SEGMENT.fullmatch, Elastic(SEGMENT)),
+    r"\d+": Shape(str.isdecimal, Elastic(re.compile(r"\d+"))),
     # A newline in a path is a character like others.
     "[^/].*?": Shape(
         re.compile("[^/]").match,
@@ -144,7 +142,7 @@ class Part:
         "final",
         "key",
         "literals",
-        "placements",
+        "shapes",
         "source",
         "static",
         "suffixed",
@@ -162,44 +160,49 @@ class Part:
         source: str = "",
     ) -> None:
         self.literals = tuple(literals)
-        self.placements = [shape_of(regex).placement for regex in regexes]
+        self.shapes = [shape_of(regex) for regex in regexes]
         self.static = not regexes
         self.weight = weight
         self.final = final
         self.suffixed = suffixed
         self.source = source or literals[0]
         alone = len(regexes) == 1 and not any(literals)
-        self.test = shape_of(regexes[0]).test if alone else None
+        self.test = self.shapes[0].test if alone else None
         # Parts with the same key accept the same texts: one branch.
-        self.key = (*self.literals, *regexes, final, suffixed, weight)
+        self.key = (*literals, *regexes, final, suffixed, weight)
 
     def split(self, text: str) -> tuple[str, ...] | None:
         """Return the texts of the variables, or None: not accepted.
 
-        >>> Part(["", "-", ".html"], ["[^/]+", r"\\d+"]).split("a-b-7.html")
+        >>> part = Part(["", "-", ".html"], ["[^/]+", r"\\d+"])
+        >>> part.split("a-b-7.html")
         ('a-b', '7')
         """
-        if self.test is not None:
-            return (text,) if self.test(text) else None
         begin, stop = len(self.literals[0]), len(text) - len(self.literals[-1])
-        if begin > stop or not (
-            text.startswith(self.literals[0])
-            and text.endswith(self.literals[-1])
+        if (
+            begin > stop
+            or not text.startswith(self.literals[0])
+            or not text.endswith(self.literals[-1])
         ):
             return None
-        return self._spread(text[begin:stop])
+        text = text[begin:stop]
+        if len(self.shapes) == 1:
+            return (text,) if self.shapes[0].test(text) else None
+        return self._spread(text)
 
     def _spread(self, text: str) -> tuple[str, ...] | None:
         """Place the variables, the last first, then read them off."""
         ends = [len(text)]
-        choices: list[dict[int, int]] = []
-        before = zip(self.literals, self.placements, strict=False)
-        for index, (literal, placement) in reversed(list(enumerate(before))):
-            starts = [*occurrences(text, literal)] if index else [0]
-            choice = placement.place(text, starts, ends)
+        choices = []
+        for index in reversed(range(len(self.shapes))):
+            literal = self.literals[index] if index else ""
+            starts = list(occurrences(text, literal)) if index else [0]
+            choice = self.shapes[index].placement.place(text, starts, ends)
+            if not choice:
+                return None
             choices.append(choice)
             ends = [start - len(literal) for start in choice]
-        return self._read(text, choices) if ends else None
+        return self._read(text, choices)
 
     def _read(
         self, text: str, choices: list[dict[int, int]]
@@ -212,20 +215,15 @@ class Part:
             start = end + len(literal)
         return tuple(texts)
 
-    def rest(self, segments: Sequence[str], at: int) -> tuple[str, int] | None:
+    def rest(self, segments: Sequence[str], at: int) -> tuple[str, int]:
         """Return the text that a final part is offered, and where to go on.
 
-        A suffixed part leaves one slash to the part after it.  None: it ends
-        with more slashes, and so does not fit.
+        If it is suffixed, the slash at the end is left to the next part.
         """
         text = "/".join(segments[at:])
-        if not self.suffixed:
-            return text, len(segments)
-        if not text.endswith("/"):
-            return text, len(segments)
-        if text.endswith("//"):
-            return None
-        return text[:-1], len(segments) - 1
+        if self.suffixed and segments[-1] == "" and text:
+            return text[:-1], len(segments) - 1
+        return text, len(segments)
 
 
 def occurrences(text: str, literal: str) -> Iterator[int]:
@@ -236,5 +234,83 @@ def occurrences(text: str, literal: str) -> Iterator[int]:
         at = text.find(literal, at + 1)
 
 
-def parts_of(tokens: Iterable[str | BaseConverter]) -> list[Part]:
-    return []
+class Slot(NamedTuple):
+    """A variable of a rule, with its converter."""
+
+    name: str
+    converter: BaseConverter
+    source: str
+
+
+class Draft:
+    """A part that is being read from the tokens of a rule."""
+
+    def __init__(self) -> None:
+        self.literals = [""]
+        self.regexes: list[str] = []
+        self.static_weights: list[tuple[int, int]] = []
+        self.weights: list[int] = []
+        self.source = ""
+        self.final = False
+
+    def add(self, token: str | Slot) -> None:
+        if isinstance(token, str):
+            self._add_static(token)
+            return
+        self.literals.append("")
+        self.regexes.append(token.converter.regex)
+        self.weights.append(token.converter.weight)
+        self.source += token.source
+        self.final = self.final or not token.converter.part_isolating
+
+    def _add_static(self, text: str) -> None:
+        self.literals[-1] += text
+        self.source += text
+        if text != "/":
+            self.static_weights.append((len(self.static_weights), -len(text)))
+
+    def part(self, final: bool = False, suffixed: bool = False) -> Part:
+        return Part(
+            self.literals,
+            self.regexes,
+            self._weight(),
+            final=final,
+            suffixed=suffixed,
+            source=self.source,
+        )
+
+    def _weight(self) -> Weight:
+        """More static text first, then longer; more variables, lighter."""
+        return (
+            -len(self.static_weights),
+            tuple(self.static_weights),
+            -len(self.weights),
+            tuple(self.weights),
+        )
+
+
+def host_part(tokens: Iterable[str | Slot]) -> Part:
+    """Return the part that the tokens of a host, or a subdomain, make."""
+    draft = Draft()
+    for token in tokens:
+        draft.add(token)
+    return draft.part()
+
+
+def path_parts(tokens: Iterable[str | Slot]) -> list[Part]:
+    """Return the parts that the tokens of a path make, after its slash."""
+    parts = []
+    draft = Draft()
+    for token in tokens:
+        if token == "/" and not draft.final:
+            parts.append(draft.part())
+            draft = Draft()
+        else:
+            draft.add(token)
+    suffixed = draft.final and draft.literals[-1].endswith("/")
+    if suffixed:
+        draft.literals[-1] = draft.literals[-1][:-1]
+    parts.append(draft.part(draft.final, suffixed))
+    if suffixed:
+        parts.append(Part([""]))
+    return parts[1:]

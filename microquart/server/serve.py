@@ -7,6 +7,7 @@ connection and the application, let open requests end, cancel what is left,
 have the application shut down, close.
 """
 
+import asyncio
 import signal
 import socket
 import ssl
@@ -17,7 +18,6 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-import sniffio
 
 from microquart.asgi import ASGIApplication
 from microquart.server import listen, log
@@ -174,13 +174,20 @@ async def _tick(server: Shells) -> None:
 def _server(
     app: ASGIApplication, settings: Settings, state: dict[str, Any]
 ) -> Shells:
-    asyncio = sniffio.current_async_library() == "asyncio"
-    return (AsyncioServer if asyncio else AnyioServer)(
+    return (AsyncioServer if _on_asyncio() else AnyioServer)(
         app=app,
         settings=settings,
         service=service_of(settings, state),
         access_log=log.AccessLog() if settings.access_log else None,
     )
+
+
+def _on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def _until_signalled(

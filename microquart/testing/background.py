@@ -8,7 +8,7 @@ the two halves of a fixture in two tasks.  So each connection, and each
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import Generic, TypeVar
 
 import anyio
@@ -17,10 +17,19 @@ T = TypeVar("T")
 
 
 class Background:
-    """Runs an async function at once, and keeps what it raised."""
+    """Runs an async function at once, and keeps what it raised.
 
-    def __init__(self, function: Callable[[], Awaitable[None]]) -> None:
+    ``variables`` are the context variables that it sees and sets: a copy of
+    the current ones unless they are given.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[], Awaitable[None]],
+        variables: Context | None = None,
+    ) -> None:
         self.failure: BaseException | None = None
+        self.variables = copy_context() if variables is None else variables
         self._function = function
         self._scope = anyio.CancelScope()
         self._ended = anyio.Event()
@@ -30,6 +39,9 @@ class Background:
     def done(self) -> bool:
         return self._ended.is_set()
 
+    def cancel(self) -> None:
+        self._scope.cancel()
+
     async def end(self) -> None:
         """Wait for the end; raise what the function raised, only once.
 
@@ -38,7 +50,7 @@ class Background:
         try:
             await self._ended.wait()
         finally:
-            self._scope.cancel()
+            self.cancel()
         failure, self.failure = self.failure, None
         if failure is not None:
             raise failure
@@ -49,9 +61,9 @@ class Background:
         except RuntimeError:
             import trio
 
-            trio.lowlevel.spawn_system_task(self._run, context=copy_context())
+            trio.lowlevel.spawn_system_task(self._run, context=self.variables)
         else:
-            self._task = loop.create_task(self._run())
+            self._task = loop.create_task(self._run(), context=self.variables)
 
     async def _run(self) -> None:
         try:

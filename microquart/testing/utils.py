@@ -2,10 +2,11 @@
 
 import json as standard_json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, Protocol, TypeAlias, overload
 from urllib.parse import quote, unquote, urlencode
 
 from microquart.asgi import HTTPScope, WebSocketScope
+from microquart.context import KEPT
 from microquart.formparser import FileStorage
 from microquart.http.datastructures import Headers, MultiDict
 from microquart.http.fields import Authorization
@@ -49,11 +50,16 @@ def make_test_headers_path_and_query_string(
     fields.setdefault("User-Agent", "microquart")
     host = server_name(app)
     fields.setdefault("Host", f"{subdomain}.{host}" if subdomain else host)
-    return fields, unquote(path), quote(query, URL_CHARS).encode()
+    return fields, unquote(path), quoted(query).encode()
 
 
-# What a query or a path may hold as it is; "%" because it may be quoted.
-URL_CHARS = "%/:?@!$&'()*+,;=-._~[]"
+def quoted(text: str) -> str:
+    """Quote what a path or a query may not hold; what is quoted stays so.
+
+    >>> quoted("/über/a%2Fb")
+    '/%C3%BCber/a%2Fb'
+    """
+    return quote(text, "%/:?@!$&'()*+,;=-._~")
 
 
 def authorization(auth: Authorization | tuple[str, str]) -> str:
@@ -107,7 +113,7 @@ def make_test_body_with_headers(
     if [json is not sentinel, has_form, data is not None].count(True) > 1:
         raise ValueError("give one of json, data, and form with files")
     if json is not sentinel:
-        body = dumps(app, json).encode()
+        body = json_of(app).dumps(json).encode()
         return body, Headers({"Content-Type": "application/json"})
     if files is not None:
         kind = f"multipart/form-data; boundary={BOUNDARY}"
@@ -119,11 +125,18 @@ def make_test_body_with_headers(
     return data.encode() if isinstance(data, str) else data or b"", Headers()
 
 
-def dumps(app: object, value: Any) -> str:
-    """Return the JSON that the application would make of a value."""
-    provider: Any = getattr(app, "json", standard_json)
-    text: str = provider.dumps(value)
-    return text
+class JSON(Protocol):
+    """What reads and writes JSON: a provider, or the module."""
+
+    def dumps(self, obj: Any, /) -> str: ...
+
+    def loads(self, s: str | bytes, /) -> Any: ...
+
+
+def json_of(app: object) -> JSON:
+    """Return how the application reads and writes JSON."""
+    provider: JSON = getattr(app, "json", standard_json)
+    return provider
 
 
 def multipart(form: Form, files: Files) -> bytes:
@@ -226,7 +239,7 @@ def make_test_scope(
         "http_version": http_version,
         "scheme": scheme,
         "path": path,
-        "raw_path": quote(path, URL_CHARS.replace("%", "")).encode(),
+        "raw_path": quote(path).encode(),
         "query_string": query_string,
         "root_path": root_path,
         "headers": headers.to_fields(),

@@ -1,4 +1,4 @@
-"""Who may import whom: the table of floors, and the rules over the syntax trees.
+"""Who may import whom: the table of floors, and rules over syntax trees.
 
 Every rule takes the package as trees and returns complaints, one line each.
 """
@@ -13,17 +13,18 @@ from typing import NamedTuple
 
 PACKAGE = "microquart"
 
-# The floors. "a > b": b, on the same floor, may import a, and what a may; without an
-# arrow two modules of a floor do not know each other. "x.*": a folder whose modules
-# may import one another; "x" alone is the folder's __init__. A cell without arrow is
-# only listed.
+# The floors. "a > b": b, on the same floor, may import a, and what a may;
+# without an arrow two modules of a floor do not know each other. "x.*": a
+# folder whose modules may import one another; "x" alone is the folder's
+# __init__. A cell without arrow is only listed.
 FLOORS = {
     "words": "asgi",
     "values": "http.*",
     "parts": "config | signals | threads | mistakes | json.values > json.tag",
     "conversation": (
-        "wrappers.base > wrappers.response | wrappers.bodies > wrappers.response"
- " | wrappers.response_fields > wrappers.response"
+        "wrappers.base > wrappers.response"
+        " | wrappers.bodies > wrappers.response"
+        " | wrappers.response_fields > wrappers.response"
         " > exceptions > routing.* > formparser"
         " > wrappers.request > wrappers.websocket > wrappers"
         " | exceptions > files | wrappers.websocket > sessions"
@@ -60,7 +61,14 @@ BELOW = {
     "top": " ".join(FLOORS),
 }
 
-FRAMEWORK = {"parts", "conversation", "context", "machinery", "application", "names"}
+FRAMEWORK = {
+    "parts",
+    "conversation",
+    "context",
+    "machinery",
+    "application",
+    "names",
+}
 
 SERVER = {"core", "shell"}
 
@@ -89,7 +97,8 @@ WORLD = {
 }
 CLOCKS = {"now", "utcnow", "today"}
 
-# The libraries, and where each may be imported: elsewhere nobody knows its classes.
+# The libraries, and where each may be imported: elsewhere nobody knows its
+# classes.
 LIBRARIES = {
     "h11": "protocol xray",
     "h2": "protocol xray",
@@ -110,8 +119,9 @@ LIBRARIES = {
     "click": "commands cli testing",
 }
 
-# Imports in a function, the only ones: (importer, what). Heavy libraries and modules
-# of ours that need one are imported when first used; an extra may be absent.
+# Imports in a function, the only ones: (importer, what). Heavy libraries and
+# modules of ours that need one are imported when first used; an extra may be
+# absent.
 HEAVY = {"jinja2", "click", "multipart", "itsdangerous"}
 EXTRAS = {"trio", "uvloop", "watchfiles", "trustme", "prometheus_client"}
 LATE = {
@@ -121,14 +131,15 @@ LATE = {
     ("app", "testing"),
     ("wrappers.request", "formparser"),
 }
-# The server inside Quart.run and Quart.run_task: (importer, function) -> folder.
+# The server inside Quart.run and Quart.run_task: (importer, function) ->
+# folder.
 ACROSS = {("app", "run"): "server", ("app", "run_task"): "server"}
 
 Modules = dict[str, ast.Module]
 
 
 class Import(NamedTuple):
-    """One imported module, by its name in the package or its full foreign name."""
+    """One imported module: its name in the package, or its foreign one."""
 
     importer: str
     imported: str
@@ -144,7 +155,7 @@ class Import(NamedTuple):
 
 
 def package(root: Path) -> Modules:
-    """Parse the modules below ``root``; ``http/fields.py`` is ``http.fields``."""
+    """Parse the modules below ``root``, each by its name."""
     return {
         name_of(path.relative_to(root)): ast.parse(path.read_text(), str(path))
         for path in sorted(root.rglob("*.py"))
@@ -177,17 +188,21 @@ def imports(modules: Modules) -> Iterator[Import]:
 def with_function(
     node: ast.AST, function: str = ""
 ) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
-    """Yield the statements and expressions below, each with the function around."""
+    """Yield statements and expressions, each with the function around."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.stmt | ast.expr):
             yield child, function
         inner = function
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(
+            child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+        ):
             inner = getattr(child, "name", "lambda")
         yield from with_function(child, inner)
 
 
-def imported_by(node: ast.AST, importer: str, modules: Modules) -> Iterator[str]:
+def imported_by(
+    node: ast.AST, importer: str, modules: Modules
+) -> Iterator[str]:
     """Yield the full names of the modules that a node imports."""
     match node:
         case ast.Import(names=names):
@@ -257,7 +272,10 @@ def allowed(importer: str, imported: str) -> bool:
     if here == there:
         return here.endswith(".*")
     floors = rows()
-    return there in leftwards(here) or floors[there] in BELOW[floors[here]].split()
+    return (
+        there in leftwards(here)
+        or floors[there] in BELOW[floors[here]].split()
+    )
 
 
 # -- the rules --
@@ -289,7 +307,7 @@ def across(entry: Import) -> bool:
 
 
 def cycles(modules: Modules) -> list[str]:
-    """Follow all imports, those in functions too, and complain of each way back."""
+    """Follow all imports, those in functions too, and show a way back."""
     graph: dict[str, set[str]] = {name: set() for name in modules}
     for entry in imports(modules):
         if entry.own and entry.imported in graph:
@@ -323,7 +341,9 @@ def in_a_function(modules: Modules) -> list[str]:
 def may_be_late(entry: Import) -> bool:
     if entry.own:
         whole = entry.imported.partition(".")[0]
-        return bool({(entry.importer, entry.imported), (entry.importer, whole)} & LATE)
+        return bool(
+            {(entry.importer, entry.imported), (entry.importer, whole)} & LATE
+        )
     return entry.imported.partition(".")[0] in HEAVY | EXTRAS
 
 
@@ -376,7 +396,9 @@ def over_the_seam(modules: Modules) -> list[str]:
     for name, reached in reach(modules).items():
         for other in sorted(reached):
             pair = floors[name], floors[other]
-            if any(a in FRAMEWORK and b in SERVER for a, b in (pair, pair[::-1])):
+            if any(
+                a in FRAMEWORK and b in SERVER for a, b in (pair, pair[::-1])
+            ):
                 found.append(f"{name} reaches {other}")
     return found
 
@@ -404,7 +426,8 @@ def foreign(modules: Modules) -> list[str]:
         str(entry)
         for entry in imports(modules)
         if not entry.own
-        and (top := entry.imported.partition(".")[0]) not in sys.stdlib_module_names
+        and (top := entry.imported.partition(".")[0])
+        not in sys.stdlib_module_names
         and not at_home(entry.importer, LIBRARIES.get(top, ""))
     ]
 

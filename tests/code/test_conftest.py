@@ -1,4 +1,4 @@
-"""The fixtures that every test passes through fail the test that leaves something."""
+"""The fixtures that every test passes through can fail a test."""
 
 import subprocess
 import sys
@@ -32,7 +32,9 @@ def test_program(program):
 def test_a_test_that_leaves_something_fails(tmp_path, monkeypatch):
     lines = run_where_all_must_be_there(tmp_path, monkeypatch)
     summary = [line.split(" - ")[0] for line in lines if "::" in line]
-    ends = sorted(f"{line.split()[0]} {line.rpartition('::')[2]}" for line in summary)
+    ends = sorted(
+        f"{line.split()[0]} {line.rpartition('::')[2]}" for line in summary
+    )
     assert ends == [
         "ERROR test_socket",
         "ERROR test_task[asyncio]",
@@ -44,7 +46,9 @@ def test_a_test_that_leaves_something_fails(tmp_path, monkeypatch):
     ]
     assert any("descriptor" in line and "socket:" in line for line in lines)
     assert any("task kept" in line for line in lines)
-    assert any("no-such-program is not installed, and" in line for line in lines)
+    assert any(
+        "no-such-program is not installed, and" in line for line in lines
+    )
 
 
 def run_where_all_must_be_there(folder, monkeypatch):
@@ -52,7 +56,14 @@ def run_where_all_must_be_there(folder, monkeypatch):
     monkeypatch.setenv("MICROQUART_TEST_ALL", "1")
     (folder / "conftest.py").write_text("from tests.conftest import *")
     (folder / "test_leaving.py").write_text(LEAVING)
-    arguments = ["-rA", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", folder]
+    arguments = [
+        "-rA",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        ROOT / "pyproject.toml",
+        folder,
+    ]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=ROOT,
@@ -64,5 +75,7 @@ def run_where_all_must_be_there(folder, monkeypatch):
 
 def test_what_is_missing_is_skipped_with_a_reason(program, monkeypatch):
     monkeypatch.delenv("MICROQUART_TEST_ALL", raising=False)
-    with pytest.raises(pytest.skip.Exception, match="no-such-program is not installed"):
+    with pytest.raises(
+        pytest.skip.Exception, match="no-such-program is not installed"
+    ):
         program("no-such-program")

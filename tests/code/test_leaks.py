@@ -86,4 +86,7 @@ async def test_a_test_over_sockets_runs_on_three_loops(loop_name):
         assert trio.lowlevel.in_trio_run()
     else:
         module = type(asyncio.get_running_loop()).__module__.partition(".")[0]
-        assert module == {"asyncio": "asyncio", "asyncio+uvloop": "uvloop"}[loop_name]
+        assert (
+            module
+            == {"asyncio": "asyncio", "asyncio+uvloop": "uvloop"}[loop_name]
+        )

@@ -12,13 +12,32 @@ PACKAGE = ROOT / "microquart"
 
 # Names of modules that say nothing about what is inside.
 EMPTY = {
-    *("utils", "util", "helpers", "helpers2", "common", "base", "misc", "core"),
-    *("driver", "handler", "handlers", "manager", "managers", "lib", "tools", "impl"),
+    *(
+        "utils",
+        "util",
+        "helpers",
+        "helpers2",
+        "common",
+        "base",
+        "misc",
+        "core",
+    ),
+    *(
+        "driver",
+        "handler",
+        "handlers",
+        "manager",
+        "managers",
+        "lib",
+        "tools",
+        "impl",
+    ),
 }
 # Quart's own public modules keep their names.
 QUARTS = {"utils.py", "helpers.py", "wrappers/base.py", "testing/utils.py"}
 
-# A word that another one stands for (house word after the colon), as part of a name.
+# A word that another one stands for (house word after the colon), as part of a
+# name.
 REPLACED = {
     "driver": "shell",
     "cycle": "stream",
@@ -31,13 +50,21 @@ REPLACED = {
     "impl": "the noun itself",
 }
 # The last word of a class: it says less than the rest of the name.
-ENDINGS = ("Manager", "Handler", "Driver", "Helper", "Utils", "Impl", "Wrapper")
+ENDINGS = (
+    "Manager",
+    "Handler",
+    "Driver",
+    "Helper",
+    "Utils",
+    "Impl",
+    "Wrapper",
+)
 # A type in a name, unless the function makes that type or Quart has the name.
 TYPED = re.compile(r"_(list|dict|str|tuple|int|obj)$")
 MAKES = re.compile(r"^_?(to|as|from|is|parse|dump|get|iter)_")
 NUMBERED = re.compile(r"(?<!http)(?<=[a-z]{4})[0-9]$")
-# Names that others gave: parameters of Quart's and Werkzeug's interface, settings of
-# HTTP/2.
+# Names that others gave: parameters of Quart's and Werkzeug's interface,
+# settings of HTTP/2.
 GIVEN = {
     "exceptions.py": {"environ"},
     "http/multidict.py": {"new_list", "default_list"},
@@ -48,7 +75,9 @@ Names = Iterator[tuple[str, int]]
 
 
 def files(*folders: str) -> list[Path]:
-    return sorted(path for name in folders for path in (ROOT / name).rglob("*.py"))
+    return sorted(
+        path for name in folders for path in (ROOT / name).rglob("*.py")
+    )
 
 
 def defined(tree: ast.AST) -> Names:
@@ -97,10 +126,11 @@ def objections(source: str, given: Set[str] = frozenset()) -> list[str]:
 
 
 def ends_empty(node: ast.ClassDef) -> bool:
-    """Tell whether a class has such an ending, and not from what it derives from."""
+    """Tell whether a class ends so, and not after what it derives from."""
     inherited = [ast.unparse(base).partition("[")[0] for base in node.bases]
     return any(
-        node.name.endswith(word) and not any(base.endswith(word) for base in inherited)
+        node.name.endswith(word)
+        and not any(base.endswith(word) for base in inherited)
         for word in ENDINGS
     )
 
@@ -118,13 +148,17 @@ def mentions(pattern: str, *paths: Path) -> list[str]:
 def test_no_module_has_an_empty_name():
     named = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*")]
     found = [
-        str(path) for path in named if path.suffix in {"", ".py"} and path.stem in EMPTY
+        str(path)
+        for path in named
+        if path.suffix in {"", ".py"} and path.stem in EMPTY
     ]
     assert [path for path in found if path not in QUARTS] == []
 
 
 @pytest.mark.parametrize(
-    "path", files("microquart"), ids=lambda path: str(path.relative_to(PACKAGE))
+    "path",
+    files("microquart"),
+    ids=lambda path: str(path.relative_to(PACKAGE)),
 )
 def test_names_use_the_words_of_the_house(path):
     given = GIVEN.get(str(path.relative_to(PACKAGE)), frozenset())
@@ -137,7 +171,10 @@ def test_names_use_the_words_of_the_house(path):
         ("class ServerDriver: ...", "1: ServerDriver: say shell"),
         ("def f(environ): ...", "1: environ: say scope"),
         ("x.request_cycle = 1", "1: request_cycle: say stream"),
-        ("class ErrorHandler: ...", "1: ErrorHandler: its last word says nothing"),
+        (
+            "class ErrorHandler: ...",
+            "1: ErrorHandler: its last word says nothing",
+        ),
         ("headers_list = []", "1: headers_list: a type in a name"),
         ("data2 = b''", "1: data2: a number for a name"),
     ],
@@ -167,7 +204,9 @@ def test_no_line_is_hidden_from_a_type_checker():
 
 
 def test_only_the_proxies_cast():
-    others = [path for path in files("microquart") if path != PACKAGE / "globals.py"]
+    others = [
+        path for path in files("microquart") if path != PACKAGE / "globals.py"
+    ]
     assert mentions(r"\bcast\b *[(,]|import .*\bcast\b", *others) == []
 
 

@@ -1,0 +1,147 @@
+"""The types that annotate a program: return values, hooks, replaceable parts.
+
+Whatever the user writes may be plain or async, so most come in pairs.
+"""
+
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from os import PathLike
+from typing import Any, Protocol, TypeAlias
+
+from microquart.asgi import (
+    HTTPScope,
+    LifespanScope,
+    Receive,
+    Send,
+    WebSocketScope,
+)
+from microquart.http.datastructures import Headers
+from microquart.wrappers.response import Response
+
+FilePath: TypeAlias = bytes | str | PathLike[str]
+
+# -- what a view returns --
+
+ResponseValue: TypeAlias = (
+    Response
+    | bytes
+    | str
+    | Mapping[str, Any]  # JSON
+    | list[Any]  # JSON
+    | Iterable[bytes]
+    | Iterable[str]
+    | AsyncIterable[bytes]
+    | AsyncIterable[str]
+)
+StatusCode: TypeAlias = int
+HeaderName: TypeAlias = str
+HeaderValue: TypeAlias = str | list[str] | tuple[str, ...]
+HeadersValue: TypeAlias = (
+    Headers
+    | Mapping[HeaderName, HeaderValue]
+    | Sequence[tuple[HeaderName, HeaderValue]]
+)
+ResponseReturnValue: TypeAlias = (
+    ResponseValue
+    | tuple[ResponseValue, HeadersValue]
+    | tuple[ResponseValue, StatusCode]
+    | tuple[ResponseValue, StatusCode, HeadersValue]
+)
+ResponseTypes: TypeAlias = Response
+
+# -- what is registered; the application's key is None, a blueprint's its
+#    name --
+
+AppOrBlueprintKey: TypeAlias = str | None
+
+AfterRequestCallable: TypeAlias = (
+    Callable[[Response], Response] | Callable[[Response], Awaitable[Response]]
+)
+AfterServingCallable: TypeAlias = (
+    Callable[[], None] | Callable[[], Awaitable[None]]
+)
+AfterWebsocketCallable: TypeAlias = (
+    Callable[[Response | None], Response | None]
+    | Callable[[Response | None], Awaitable[Response | None]]
+)
+BeforeRequestCallable: TypeAlias = (
+    Callable[[], ResponseReturnValue | None]
+    | Callable[[], Awaitable[ResponseReturnValue | None]]
+)
+BeforeServingCallable: TypeAlias = (
+    Callable[[], None] | Callable[[], Awaitable[None]]
+)
+BeforeWebsocketCallable: TypeAlias = BeforeRequestCallable
+ErrorHandlerCallable: TypeAlias = (
+    Callable[[Any], ResponseReturnValue]
+    | Callable[[Any], Awaitable[ResponseReturnValue]]
+)
+ShellContextProcessorCallable: TypeAlias = Callable[[], dict[str, Any]]
+TeardownCallable: TypeAlias = (
+    Callable[[BaseException | None], None]
+    | Callable[[BaseException | None], Awaitable[None]]
+)
+TemplateContextProcessorCallable: TypeAlias = (
+    Callable[[], dict[str, Any]] | Callable[[], Awaitable[dict[str, Any]]]
+)
+TemplateFilterCallable: TypeAlias = Callable[..., Any]
+TemplateGlobalCallable: TypeAlias = Callable[..., Any]
+TemplateTestCallable: TypeAlias = Callable[..., bool]
+URLDefaultCallable: TypeAlias = Callable[[str, dict[str, Any]], None]
+URLValuePreprocessorCallable: TypeAlias = Callable[
+    [str | None, dict[str, Any] | None], None
+]
+WhileServingCallable: TypeAlias = Callable[[], AsyncGenerator[None, None]]
+
+RouteCallable: TypeAlias = (
+    Callable[..., ResponseReturnValue]
+    | Callable[..., Awaitable[ResponseReturnValue]]
+)
+WebsocketCallable: TypeAlias = (
+    Callable[..., ResponseReturnValue | None]
+    | Callable[..., Awaitable[ResponseReturnValue | None]]
+)
+
+# -- the replaceable parts --
+
+
+class ASGIHTTPProtocol(Protocol):
+    """What ``app.asgi_http_class`` makes: it answers one request."""
+
+    def __init__(self, app: Any, scope: HTTPScope) -> None: ...
+
+    async def __call__(self, receive: Receive, send: Send) -> None: ...
+
+
+class ASGIWebsocketProtocol(Protocol):
+    """What ``app.asgi_websocket_class`` makes: it serves one websocket."""
+
+    def __init__(self, app: Any, scope: WebSocketScope) -> None: ...
+
+    async def __call__(self, receive: Receive, send: Send) -> None: ...
+
+
+class ASGILifespanProtocol(Protocol):
+    """What ``app.asgi_lifespan_class`` makes: it starts and stops the app."""
+
+    def __init__(self, app: Any, scope: LifespanScope) -> None: ...
+
+    async def __call__(self, receive: Receive, send: Send) -> None: ...
+
+
+class Event(Protocol):
+    """What ``app.event_class`` makes."""
+
+    def is_set(self) -> bool: ...
+
+    # Some loops' events return something; nobody looks at it.
+    def set(self) -> object: ...
+
+    async def wait(self) -> object: ...
