@@ -145,6 +145,7 @@ class Context:
 
     request: Request | None = None
     websocket: Websocket | None = None
+    conversation: Conversation  # the one of them that is there
     way: Way | None = None
     preserved = False  # left pushed, for the test client or a debugger
     flashes: list[tuple[str, str]] | None = None
@@ -166,10 +167,12 @@ class Context:
         self.app = app
         self.request_websocket = request_websocket
         self._tokens: list[Token[Context]] = []
-        if isinstance(request_websocket, Websocket):
-            self.websocket = request_websocket
-        else:
-            self.request = request_websocket
+        if request_websocket is not None:
+            self.conversation = request_websocket
+            if isinstance(request_websocket, Websocket):
+                self.websocket = request_websocket
+            else:
+                self.request = request_websocket
         if session is not None:
             self._session = session
 
@@ -292,9 +295,7 @@ class Context:
 
         Override it to find the rule in another way.
         """
-        conversation = self.request_websocket
-        if conversation is None:
-            return
+        conversation = self.conversation
         try:
             adapter = self.url_adapter
             if adapter is not None:
@@ -336,7 +337,7 @@ class Context:
     # -- inside --
 
     def _is_wanted(self, exc: BaseException | None) -> bool:
-        scope: Mapping[str, object] = self.request_websocket.scope
+        scope: Mapping[str, object] = self.conversation.scope
         if KEPT in scope and scope[KEPT]:
             return True
         config = self.app.config

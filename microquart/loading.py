@@ -108,8 +108,8 @@ def _imported(name: str, importer: Callable[[], ModuleType]) -> ModuleType:
         absent = error.name if isinstance(error, ModuleNotFoundError) else None
         if absent and f"{name}.".startswith(f"{absent}."):
             raise LoadError(_no_module(absent)) from error
-        reason = f"{type(error).__name__}: {_first_line(error)}"
-        raise LoadError(f"{_place(error)}: {reason}") from error
+        place = _place(error) or name
+        raise LoadError(f"{place}: {_reason(error)}") from error
 
 
 def _no_module(name: str) -> str:
@@ -119,14 +119,13 @@ def _no_module(name: str) -> str:
     return f"no module {name!r} in {here}{also}"
 
 
-def _first_line(error: Exception) -> str:
-    if isinstance(error, SyntaxError):
-        return error.msg
-    return str(error).partition("\n")[0]
+def _reason(error: Exception) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {text}".splitlines()[0]
 
 
 def _place(error: Exception) -> str:
-    """Return the file and line at fault: the last line that is the user's."""
+    """Return the file and line at fault: the last that is the user's."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_shown(Path(error.filename))}:{error.lineno}"
     frames = [
@@ -137,10 +136,9 @@ def _place(error: Exception) -> str:
     theirs = [
         frame for frame in frames if not frame.filename.startswith(_INSTALLED)
     ]
-    if not frames:
-        return "import"
-    last = (theirs or frames)[-1]
-    return f"{_shown(Path(last.filename))}:{last.lineno}"
+    for frame in (theirs or frames)[-1:]:
+        return f"{_shown(Path(frame.filename))}:{frame.lineno}"
+    return ""
 
 
 def _shown(path: Path) -> str:
@@ -183,8 +181,8 @@ def _made(factory: Any, target: str, *args: Any, **kwargs: Any) -> Any:
     try:
         app = factory(*args, **kwargs)
     except Exception as error:
-        reason = f"{type(error).__name__}: {_first_line(error)}"
-        raise LoadError(f"{target}: {reason} ({_place(error)})") from error
+        place = f" ({_place(error)})" if _place(error) else ""
+        raise LoadError(f"{target}: {_reason(error)}{place}") from error
     if iscoroutine(app):
         app.close()
         raise LoadError(

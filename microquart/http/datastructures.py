@@ -1,6 +1,7 @@
 """The collections that a view meets: Headers, MultiDict and their kin."""
 
-from microquart.http.headers import Headers, HeaderSet
+from microquart.http.headers import Headers
+from microquart.http.headerset import HeaderSet
 from microquart.http.multidict import (
     CallbackDict,
     CombinedMultiDict,

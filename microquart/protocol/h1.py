@@ -1,11 +1,15 @@
 """The server's side of one HTTP/1.1 connection (RFC 9112), on h11.
 
-h11 knows the states of both sides and the framing of bodies.  It is more
-lenient than a server in public should be, and hides the raw head, so this
-module reads the bytes before h11 does: it cuts them into heads, chunk lines
-and content, refuses whatever could be read in two ways, and hands h11 only
-what is well-formed, and only what belongs to the request at hand.  What comes
-after, a pipelined request, stays here until the answer before it is done.
+h11 reads requests: it knows their grammar and the framing of their content.
+It is more lenient than a server in public should be, and hides the raw head,
+so this module reads the bytes before h11 does: it cuts them into heads, chunk
+lines and content, refuses whatever could be read in two ways, and hands h11
+only what is well-formed, and only what belongs to the request at hand.  What
+comes after, a pipelined request, stays here until the answer before it is
+done; each request gets an h11 object of its own.
+
+Responses are written here, since all that h11 would check of them has been
+checked by the stream (docs/decisions/0001-responses-by-hand.md).
 
 Each cut is a method named in ``self._read``: head, content, chunk line,
 chunk data, trailers; ``_nothing`` when the request is whole, ``_discard``
@@ -46,9 +50,16 @@ _TRAILERS = re.compile(
     rb"(?:%b:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n" % _TOKEN
 ).fullmatch
 
-_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
-_PHRASES[413] = b"Content Too Large"
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_PHRASES[413] = "Content Too Large"
+# RFC 9112 4: the phrase may be empty, but strict clients refuse that.
+_STATUS_LINES = {
+    status: f"HTTP/1.1 {status} {phrase}\r\n".encode()
+    for status, phrase in _PHRASES.items()
+}
 _CLOSE = (b"connection", b"close")
+_CHUNKED = (b"transfer-encoding", b"chunked")
+_LAST_CHUNK = b"0\r\n\r\n"
 
 
 class H1Connection:
@@ -65,7 +76,6 @@ class H1Connection:
         self.closing = False  # send EOF after the output, then linger
         self.closed = False
         self.stopping = False
-        self.h11 = self.make_h11()
         self._stream: HTTPStream | None = None
         self._read: Callable[[], bool] = self._head
         self._buffer = bytearray()
@@ -77,14 +87,19 @@ class H1Connection:
         self._discarded = 0  # bytes of content that nobody wanted
         self._requests = 0
         self._whole = False  # the request at hand is complete
+        self._expecting = False  # its client waits for 100 Continue
+        self._old = False  # it is HTTP/1.0: no chunks, no keep-alive
+        self._begun = False  # the head of its response is written
+        self._chunked = False  # that response is sent in chunks
         self._last = False  # no request after this one
+        self._said_close = False  # and its response tells
         self._eof = False  # the peer sends no more
         # What is waited for, and since when.
         self._waiting = "first head"
         self._since = now
 
     def make_h11(self) -> h11.Connection:
-        """Make the library's object (a seam: subclass to look inside)."""
+        """Make the library's object for one request (a seam: look inside)."""
         return h11.Connection(
             h11.SERVER,
             max_incomplete_event_size=self.limits.max_header_bytes * 2,
@@ -175,43 +190,41 @@ class H1Connection:
     def respond(
         self, stream: HTTPStream, status: int, fields: FieldList, more: bool
     ) -> None:
+        if stream.chunked:
+            self._chunked = not self._old
+            if self._chunked:
+                fields.append(_CHUNKED)
         if self._must_close(stream):
-            self._last = True
+            self._last = self._said_close = True
             fields.append(_CLOSE)
-        response = h11.Response(
-            status_code=status,
-            headers=fields,
-            reason=_PHRASES.get(status, b"Unknown"),
-        )
-        self._send(response)
+        self._begun = True
+        self._write_head(status, fields)
         if not more:
-            self._send(h11.EndOfMessage())
             self._finish()
 
     def inform(
         self, stream: HTTPStream, status: int, fields: FieldList
     ) -> None:
         # RFC 9110 15.2: an HTTP/1.0 client does not know interim responses.
-        if self.h11.their_http_version != b"1.0":
-            self._send(
-                h11.InformationalResponse(
-                    status_code=status,
-                    headers=fields,
-                    reason=_PHRASES[status],
-                )
-            )
+        if not self._old:
+            self._write_head(status, fields)
 
     def write(self, stream: HTTPStream, data: bytes, more: bool) -> None:
-        if data:
-            self._send(h11.Data(data=data))
+        if not self._chunked:
+            if data:
+                self._output.append(data)
+        elif data:
+            self._output += (b"%x\r\n" % len(data), data, b"\r\n")
         if not more:
-            self._send(h11.EndOfMessage())
+            if self._chunked:
+                self._output.append(_LAST_CHUNK)
             self._finish()
 
     def trail(self, stream: HTTPStream, fields: FieldList) -> None:
         # Only chunks can carry trailers (RFC 9112, 7.1.2).
-        chunked = stream.chunked and self.h11.their_http_version != b"1.0"
-        self._send(h11.EndOfMessage(headers=fields if chunked else []))
+        if self._chunked:
+            lines = [b"%b: %b\r\n" % line for line in fields]
+            self._output += (b"0\r\n", *lines, b"\r\n")
         self._finish()
 
     def wanted(self, stream: HTTPStream) -> None:
@@ -221,7 +234,8 @@ class H1Connection:
             self._wait_for("content")
         # Only now: an application that answers without asking for the
         # content spares the client from sending it (RFC 9110, 10.1.1).
-        if self.h11.they_are_waiting_for_100_continue:
+        if self._expecting:
+            self._expecting = False
             self.inform(stream, 100, [])
 
     def taken(self, stream: Stream, size: int) -> None:
@@ -269,6 +283,7 @@ class H1Connection:
             head = bytes(buffer[:end])
             del buffer[:end]
             self._check_head(head)
+            self.h11 = self.make_h11()
             self.h11.receive_data(head)
             event = self.h11.next_event()
         except (ProtocolError, h11.RemoteProtocolError) as error:
@@ -324,7 +339,7 @@ class H1Connection:
             for name, value in request.headers.raw_items()
         ]
         host = None
-        upgrade = False
+        upgrade = close = expecting = False
         framing = None
         for name, value in fields:
             if name == b"host":
@@ -335,8 +350,12 @@ class H1Connection:
                 framing = name, value
             elif name == b"upgrade":
                 upgrade = value.lower() == b"websocket"
-            elif name == b"expect" and value.lower() != b"100-continue":
-                raise ProtocolError("the expectation is unknown", 417)
+            elif name == b"connection":
+                close = close or b"close" in value.lower()
+            elif name == b"expect":
+                if value.lower() != b"100-continue":
+                    raise ProtocolError("the expectation is unknown", 417)
+                expecting = True
         target = split_target(request.target)
         if target is None:
             target = self._odd_target(method, request.target)
@@ -357,7 +376,13 @@ class H1Connection:
         else:
             self._length = 0
         self._requests += 1
-        if self._requests == limits.max_requests_per_connection:
+        self._old = version == "1.0"
+        self._expecting = expecting and not self._old
+        if (
+            close
+            or self._old
+            or self._requests == limits.max_requests_per_connection
+        ):
             self._last = True
         if upgrade and self._upgrade(method, version, fields):
             return
@@ -574,9 +599,10 @@ class H1Connection:
 
     # -- inside: writing --
 
-    def _send(self, event: h11.Event) -> None:
-        if data := self.h11.send(event):
-            self._output.append(data)
+    def _write_head(self, status: int, fields: FieldList) -> None:
+        line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status
+        lines = [b"%b: %b\r\n" % field for field in fields]
+        self._output += (line, *lines, b"\r\n")
 
     def _must_close(self, stream: HTTPStream) -> bool:
         """Whether the connection cannot go on after this response."""
@@ -587,7 +613,7 @@ class H1Connection:
         # The client may send its content now, or never; or so much of it
         # that reading it is not worth the connection.
         return (
-            self.h11.they_are_waiting_for_100_continue
+            self._expecting
             or self._length - len(self._buffer) > self.limits.linger_bytes
         )
 
@@ -608,7 +634,7 @@ class H1Connection:
     def _next(self) -> None:
         """Both halves are whole: go on with the next request, or close."""
         self._stream = None
-        if self.h11.our_state is h11.MUST_CLOSE:
+        if self._said_close:
             if self._buffer:
                 self._linger()
             else:
@@ -617,9 +643,8 @@ class H1Connection:
         if self._eof and not self._buffer:
             self.closed = True
             return
-        self.h11.start_next_cycle()
         self._read = self._head
-        self._whole = False
+        self._whole = self._begun = self._chunked = False
         self._length = self._discarded = 0
         if self._buffer:
             self._wait_for("head")
@@ -649,25 +674,21 @@ class H1Connection:
         if stream is not None and stream.state != "done":
             stream.leave()
             self._woken.append(stream)
-        if self.h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            body = _PHRASES[status] + b": " + str(error).encode() + b"\n"
-            self._send(
-                h11.Response(
-                    status_code=status,
-                    headers=[
-                        *self.service.fields,
-                        (b"content-type", b"text/plain; charset=utf-8"),
-                        (b"content-length", b"%d" % len(body)),
-                        _CLOSE,
-                    ],
-                    reason=_PHRASES[status],
-                )
-            )
-            self._send(h11.Data(data=body))
-            self._send(h11.EndOfMessage())
-            self._linger()
-        else:
+        if self._begun:
             self.closed = True
+            return
+        content = f"{_PHRASES[status]}: {error}\n".encode()
+        self._write_head(
+            status,
+            [
+                *self.service.fields,
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", b"%d" % len(content)),
+                _CLOSE,
+            ],
+        )
+        self._output.append(content)
+        self._linger()
 
     def _leave(self) -> None:
         stream = self._stream

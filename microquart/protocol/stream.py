@@ -72,18 +72,19 @@ class Transport(Protocol):
     """What a stream asks of the connection that carries it."""
 
     service: Service
+    now: float
 
     def respond(
-        self, stream: "HTTPStream", status: int, fields: FieldList, more: bool
+        self, stream: "Stream", status: int, fields: FieldList, more: bool
     ) -> None:
         """Send the head of the final response; more: content follows."""
 
     def inform(
-        self, stream: "HTTPStream", status: int, fields: FieldList
+        self, stream: "Stream", status: int, fields: FieldList
     ) -> None:
         """Send an interim response (1xx)."""
 
-    def write(self, stream: "HTTPStream", data: bytes, more: bool) -> None:
+    def write(self, stream: "Stream", data: bytes, more: bool) -> None:
         """Send content; more: it is not the last."""
 
     def trail(self, stream: "HTTPStream", fields: FieldList) -> None:
@@ -94,6 +95,9 @@ class Transport(Protocol):
 
     def taken(self, stream: "Stream", size: int) -> None:
         """The application has taken so many bytes: let as many more come."""
+
+    def wake(self, stream: "Stream") -> None:
+        """The stream has news for who waits on it."""
 
     def abort(self, stream: "Stream") -> None:
         """The response cannot be ended properly, and must not look whole."""
@@ -108,6 +112,7 @@ class Stream:
     __slots__ = (
         "_gone_callbacks",
         "blocked",
+        "close",
         "connection",
         "gone",
         "number",
@@ -115,6 +120,7 @@ class Stream:
         "sent",
         "state",
         "status",
+        "unread",
     )
 
     ORDER: ClassVar[dict[tuple[str, str], str]]
@@ -127,6 +133,8 @@ class Stream:
         self.sent = 0  # bytes of content
         self.blocked = False  # the peer cannot take more yet
         self.gone = False  # the peer left before the end
+        self.unread = 0  # bytes that the application has not taken
+        self.close = False  # the application wants the connection closed
         self._gone_callbacks: list[Callable[[], object]] = []
         self.scope: StreamScope
 
@@ -159,6 +167,24 @@ class Stream:
             self._gone_callbacks.append(callback)
 
     # -- as the connection sees it --
+
+    def receive(self, data: bytes) -> None:
+        """Content has arrived."""
+        raise NotImplementedError
+
+    def complete(self) -> None:
+        """All content has arrived."""
+        raise NotImplementedError
+
+    def drop(self) -> int:
+        """Forget what nobody will take; return its size in bytes."""
+        raise NotImplementedError
+
+    def expire(self, now: float) -> None:
+        """Time has passed: for streams with a clock of their own."""
+
+    def shutdown(self) -> None:
+        """The server ends: for streams that have no end by themselves."""
 
     def leave(self) -> None:
         """The peer has gone, or has given this stream up."""
@@ -195,9 +221,7 @@ class HTTPStream(Stream):
         "_fields",
         "_inbox",
         "_remaining",
-        "close",
         "method",
-        "unread",
     )
 
     # "+" marks a message that promises another one of its kind, or, at the
@@ -220,8 +244,6 @@ class HTTPStream(Stream):
         super().__init__(connection, number)
         self.method = method
         self.scope: HTTPScope
-        self.unread = 0  # bytes that the application has not taken
-        self.close = False  # the application wants the connection closed
         self._inbox: list[bytes] = []
         self._complete = False  # all content of the request is here
         # The head waits for the first content, so that both leave together
@@ -291,16 +313,13 @@ class HTTPStream(Stream):
         return self._remaining is None and not bodiless
 
     def receive(self, data: bytes) -> None:
-        """Content has arrived."""
         self._inbox.append(data)
         self.unread += len(data)
 
     def complete(self) -> None:
-        """All content has arrived."""
         self._complete = True
 
     def drop(self) -> int:
-        """Forget what nobody will take; return its size in bytes."""
         size, self.unread = self.unread, 0
         self._inbox.clear()
         return size
@@ -381,6 +400,7 @@ class HTTPStream(Stream):
         elif fields is not None and self.state == "done":
             # It is whole, so its length is known: no need for chunks.
             fields.append((b"content-length", b"%d" % len(data)))
+            self._remaining = 0
         last = self.state == "done"
         if fields is not None:
             self._fields = None

@@ -71,8 +71,9 @@ class Rule:
         self.converters: dict[str, BaseConverter] = {}
         self.map: MapSettings | None = None
         # The rules to which this one gives way when the values are their
-        # defaults; the map finds them.
+        # defaults, and whether it ever redirects; the map finds out.
         self.canonical: Sequence[Rule] = ()
+        self.redirects = False
 
     def __str__(self) -> str:
         return self.rule

@@ -10,54 +10,58 @@ with ``root_path``, where the application is mounted; that part is taken off.
 
 import codecs
 import re
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from os.path import basename
-from types import FrameType
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 from anyio import Event
 from anyio.lowlevel import checkpoint
 
-from microquart.asgi import HTTPScope, Receive, WebSocketScope
-from microquart.exceptions import (
-    BadRequest,
-    BadRequestKeyError,
-    SecurityError,
-)
+from microquart.asgi import Address, HTTPScope, Receive, WebSocketScope
+from microquart.exceptions import BadRequest, SecurityError
 from microquart.formparser import parse_urlencoded
+from microquart.http.cookies import parse_cookie
 from microquart.http.datastructures import (
     Headers,
-    HeaderSet,
     ImmutableMultiDict,
     MultiDict,
 )
+from microquart.http.syntax import parse_list
 from microquart.http.targets import valid_host
 from microquart.routing import Rule
 from microquart.wrappers.request_fields import RequestFields
 
 MAX_PARAMETERS = 1000  # of a query string; as many as of a form
 
+# How bytes that are no UTF-8 are decoded: they stay as escaped as they were.
+ESCAPED = "microquart.escaped"
 
-# -- what the application says --
+_DEFAULT_PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
+
+# What would end the path of a URL, or hide in it.
+_NO_PATH = re.compile(r"[\x00-\x20\x7f%?#]")
+
+# Escapes that mean something else once they are characters.
+_KEPT = re.compile(r"((?:%(?:[01][0-9A-F]|2[0356B]|3D|7F))++)", re.IGNORECASE)
+_PRINTABLE = bytes(range(0x21, 0x7F)).decode()
 
 
 class JSON(Protocol):
     """What reads and writes JSON: the application's provider."""
 
     def loads(self, s: str | bytes, /, **kwargs: Any) -> Any: ...
+
     def dumps(self, obj: Any, /, **kwargs: Any) -> str: ...
 
 
 @dataclass(frozen=True)
 class RequestSettings:
-    """What a request may do, from the application's configuration.
+    """What a request may be, from the application's configuration.
 
-    A size or time of None is no limit.
+    None: without a limit.
     """
 
     json: JSON
@@ -67,3 +71,376 @@ class RequestSettings:
     max_form_parts: int | None = 1000  # fields and files
     trusted_hosts: Sequence[str] | None = None  # None: any
     debug: bool = False
+
+
+class BaseRequestWebsocket(RequestFields):
+    """The part of a request or websocket that is known from the start.
+
+    ``method`` and ``path`` are used by the router; ``scope`` is the ASGI
+    scope.  Whoever matched the URL sets ``url_rule`` and ``view_args``, or
+    ``routing_exception``.
+    """
+
+    parameter_storage_class: type[MultiDict[str, Any]] = ImmutableMultiDict
+    dict_storage_class: type[MultiDict[str, Any]] = ImmutableMultiDict
+    list_storage_class: type[list[Any]] = list
+
+    method = "GET"
+    url_rule: Rule | None = None
+    view_args: dict[str, Any] | None = None
+    routing_exception: Exception | None = None
+
+    # The client has gone.
+    gone = False
+    # Set by the gateway: ends the view, at its next ``await``.
+    cancel: Callable[[], object] | None = None
+    _shields = 0
+    _cancels_late = False
+    _departure: Event | None = None
+
+    def __init__(
+        self,
+        scope: HTTPScope | WebSocketScope,
+        receive: Receive,
+        settings: RequestSettings,
+    ) -> None:
+        self.scope = scope
+        self.settings = settings
+        self._receive = receive
+        if scope["type"] == "http":
+            self.method = scope["method"]
+        path = scope["path"]
+        root = scope.get("root_path")
+        if root or path[:1] != "/" or path[1:2] == "/":
+            path = path_below(root or "", path)
+        self.path = path
+
+    def __repr__(self) -> str:
+        try:
+            url = repr(self.url)
+        except SecurityError as error:
+            url = f"(invalid URL: {error.description})"
+        return f"<{type(self).__name__} {url} [{self.method}]>"
+
+    # -- what the scope says --
+
+    @cached_property
+    def scheme(self) -> str:
+        default = "http" if self.scope["type"] == "http" else "ws"
+        return self.scope.get("scheme", default)
+
+    @property
+    def is_secure(self) -> bool:
+        return self.scheme in ("https", "wss")
+
+    @cached_property
+    def http_version(self) -> str:
+        return self.scope.get("http_version", "1.1")
+
+    @cached_property
+    def root_path(self) -> str:
+        """Where the application is mounted, without a slash at the end."""
+        return self.scope.get("root_path", "").rstrip("/")
+
+    @property
+    def script_root(self) -> str:
+        return self.root_path
+
+    @cached_property
+    def server(self) -> Address | None:
+        """The address of the server, ``(host, port)`` or ``(path, None)``."""
+        return self.scope.get("server")
+
+    @cached_property
+    def remote_addr(self) -> str | None:
+        """The address of whom the server talks to, maybe a proxy."""
+        client = self.scope.get("client")
+        return client[0] if client else None
+
+    @cached_property
+    def access_route(self) -> list[str]:
+        """What X-Forwarded-For says, the client first; else the peer.
+
+        Anyone can write that field: do not trust it for more than logs.
+        """
+        route = parse_list(", ".join(self.headers.getlist("X-Forwarded-For")))
+        if not route and self.remote_addr is not None:
+            route = [self.remote_addr]
+        return self.list_storage_class(route)
+
+    # -- the URL --
+
+    @cached_property
+    def query_string(self) -> bytes:
+        return self.scope.get("query_string", b"")
+
+    @cached_property
+    def args(self) -> MultiDict[str, str]:
+        """The parameters of the query string.
+
+        Raises:
+            BadRequest: there are more than 1000.
+        """
+        query = self.query_string
+        if query.count(b"&") >= MAX_PARAMETERS:
+            raise BadRequest(f"More than {MAX_PARAMETERS} query parameters.")
+        text = query.decode("utf-8", ESCAPED)
+        return self.parameter_storage_class(parse_urlencoded(text, ESCAPED))
+
+    @cached_property
+    def full_path(self) -> str:
+        """The path with the query string, and ``?`` even if that is empty."""
+        return f"{self.path}?{self.query_string.decode('utf-8', ESCAPED)}"
+
+    @cached_property
+    def trusted_hosts(self) -> Sequence[str] | None:
+        """The hosts to be served; ``.example.com``: with its subdomains."""
+        return self.settings.trusted_hosts
+
+    @cached_property
+    def host(self) -> str:
+        """The host that is asked for, with its port if that is unusual.
+
+        It is empty if neither the client nor the server says one.
+
+        Raises:
+            SecurityError: it is malformed, or none of ``trusted_hosts``.
+        """
+        host = self._said_host()
+        name, port = split_port(host)
+        if not port or port == _DEFAULT_PORTS.get(self.scheme):
+            host = name
+        elif not 0 < int(port) < 65536:
+            raise SecurityError(f"Host {host!r} is malformed.")
+        trusted = self.trusted_hosts
+        if host and trusted and not is_trusted(name, trusted):
+            raise SecurityError(f"Host {host!r} is not trusted.")
+        return host
+
+    def _said_host(self) -> str:
+        fields = self.scope["headers"]
+        values = [value for name, value in fields if name == b"host"]
+        if values:
+            # RFC 9112 3.2: two, or one that is none, are answered 400.
+            if len(values) > 1 or not valid_host(values[0]):
+                said = b", ".join(values).decode("latin-1")
+                raise SecurityError(f"Host {said!r} is malformed.")
+            return values[0].decode("ascii")
+        if self.server is None or self.server[1] is None:
+            return ""
+        host, port = self.server
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @cached_property
+    def host_url(self) -> str:
+        """Scheme and host, as in ``https://example.com/``."""
+        return f"{self.scheme}://{self.host}/"
+
+    @cached_property
+    def root_url(self) -> str:
+        """The URL where the application is mounted."""
+        return f"{self.host_url[:-1]}{readable_path(self.root_path)}/"
+
+    @property
+    def url_root(self) -> str:
+        return self.root_url
+
+    @cached_property
+    def base_url(self) -> str:
+        """The URL without its query string."""
+        return f"{self.root_url[:-1]}{readable_path(self.path)}"
+
+    @cached_property
+    def url(self) -> str:
+        """The whole URL, readable: ``é`` and not ``%C3%A9``."""
+        if not self.query_string:
+            return self.base_url
+        return f"{self.base_url}?{readable_query(self.query_string)}"
+
+    # -- the route --
+
+    @property
+    def endpoint(self) -> str | None:
+        return None if self.url_rule is None else self.url_rule.endpoint
+
+    @property
+    def blueprint(self) -> str | None:
+        """The name of the blueprint that the view belongs to."""
+        name = (self.endpoint or "").rpartition(".")[0]
+        return name or None
+
+    @property
+    def blueprints(self) -> list[str]:
+        """The blueprint's name and those of the blueprints around it."""
+        names: list[str] = []
+        name = self.blueprint
+        while name:
+            names.append(name)
+            name = name.rpartition(".")[0]
+        return names
+
+    # -- the head --
+
+    @cached_property
+    def headers(self) -> Headers:
+        return Headers.from_fields(self.scope["headers"])
+
+    @cached_property
+    def cookies(self) -> MultiDict[str, str]:
+        # RFC 9113 8.2.3: HTTP/2 may cut the field into several.
+        text = "; ".join(self.headers.getlist("Cookie"))
+        return self.dict_storage_class(parse_cookie(text))
+
+    @cached_property
+    def json_module(self) -> JSON:
+        return self.settings.json
+
+    # -- the departure of the client --
+
+    def client_left(self) -> None:
+        """Take note that the client has gone, and cancel the view.
+
+        The gateway calls it, when the server says so.
+        """
+        if self.gone:
+            return
+        self.gone = True
+        if self._departure is not None:
+            self._departure.set()
+        if self._shields:
+            self._cancels_late = True
+        elif self.cancel is not None:
+            self.cancel()
+
+    @asynccontextmanager
+    async def shield(self) -> AsyncIterator[None]:
+        """Let what is inside be finished, although the client may go.
+
+        ::
+
+            async with request.shield():
+                await database.commit()
+
+        If it has gone meanwhile, the view is cancelled at the end.
+        """
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+            late = self._cancels_late and not self._shields
+            if late:
+                self._cancels_late = False
+                if self.cancel is not None:
+                    self.cancel()
+        if late:
+            await checkpoint()
+
+    async def disconnected(self) -> None:
+        """Wait until the client has gone; ``gone`` tells without waiting.
+
+        A view is cancelled then, so this is for a task beside it, or inside
+        ``shield()``.
+        """
+        if not self.gone:
+            if self._departure is None:
+                self._departure = Event()
+            await self._departure.wait()
+
+
+class Turn:
+    """Lets one in at a time; it costs little unless two come together."""
+
+    _taken = False
+    _freed: Event | None = None
+
+    async def __aenter__(self) -> None:
+        while self._taken:
+            if self._freed is None:
+                self._freed = Event()
+            await self._freed.wait()
+        self._taken = True
+
+    async def __aexit__(self, *error: object) -> None:
+        self._taken = False
+        if self._freed is not None:
+            self._freed.set()
+            self._freed = None
+
+
+def path_below(root: str, path: str) -> str:
+    """Return the path without the root, which ends where a segment does.
+
+    >>> path_below("/api", "/api/users"), path_below("/api", "/api")
+    ('/users', '/')
+    >>> path_below("/api", "/apiary")    # not below it
+    '/apiary'
+
+    Some servers leave the root out of the path, against the ASGI text: a path
+    that does not begin with it is taken as it is.
+    """
+    root = root.rstrip("/")
+    if path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        path = path[len(root) :]
+    # Two slashes would make a URL of it that leads to another host.
+    return "/" + path.lstrip("/")
+
+
+def split_port(host: str) -> tuple[str, str]:
+    """Return the name or address, and the port or nothing.
+
+    >>> split_port("[::1]:8000"), split_port("[::1]")
+    (('[::1]', '8000'), ('[::1]', ''))
+    """
+    name, colon, port = host.rpartition(":")
+    if not colon or port.endswith("]"):
+        return host, ""
+    return name, port
+
+
+def is_trusted(name: str, trusted: Sequence[str]) -> bool:
+    """Tell whether a host is in a list, in which ``.x`` stands for all of x.
+
+    >>> is_trusted("a.example.com", [".example.com"])
+    True
+    """
+    name = name.lower()
+    for one in [trusted] if isinstance(trusted, str) else trusted:
+        one = split_port(one)[0].lower()
+        if not one.isascii():
+            one = one.encode("idna").decode()
+        if name == one.removeprefix("."):
+            return True
+        if one.startswith(".") and name.endswith(one):
+            return True
+    return False
+
+
+def readable_path(path: str) -> str:
+    """Return a path as it can stand in a URL that people read."""
+    return _NO_PATH.sub(lambda found: f"%{ord(found[0]):02X}", path)
+
+
+def readable_query(query: bytes) -> str:
+    """Return a query string with the characters that it escapes.
+
+    >>> readable_query(b"q=%C3%A8%26%ff"), readable_query(b"a b")
+    ('q=è%26%FF', 'a%20b')
+
+    Escapes stay if the query would mean something else without.
+    """
+    text = quote(query, safe=_PRINTABLE)
+    if "%" not in text:
+        return text
+    return "".join(
+        piece if number % 2 else unquote(piece, errors=ESCAPED)
+        for number, piece in enumerate(_KEPT.split(text))
+    )
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return quote(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(ESCAPED, _escape)

@@ -1,0 +1,164 @@
+"""The command line: ``microquart run``, ``routes`` and ``shell``.
+
+What is given comes from the command line, else from the environment
+(``MICROQUART_`` before the option's name), else from a TOML file (``-c``).
+"""
+
+import platform
+import ssl
+import sys
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from microquart.app import Quart
+from microquart.cli import options, routes
+from microquart.cli.console import interact
+from microquart.cli.ports import explain
+from microquart.commands import QuartGroup, ScriptInfo
+from microquart.loading import LoadError, load
+from microquart.server import serve
+from microquart.server.listen import BindError, parse_bind
+from microquart.server.settings import Settings, development, tls_context
+
+ABOUT = "microquart %(version)s (Python {}, h11 {}, h2 {}, wsproto {})"
+
+application = click.argument("app", required=False)
+
+
+@click.command(cls=options.SettingsCommand)
+@application
+@options.add_settings
+@click.pass_context
+def run(ctx: click.Context, /, app: str | None, **_: Any) -> None:
+    """Serve APP until Ctrl-C.
+
+    Each option has an environment variable of its name: --keep-alive-timeout
+    is MICROQUART_KEEP_ALIVE_TIMEOUT.
+    """
+    settings = options.settings_from(ctx)
+    _check(settings)
+    served = _load(ctx, app)
+    if settings.debug:
+        settings = development(settings)
+        if isinstance(served, Quart):
+            served.debug = True
+    try:
+        code = serve.run(served, settings)
+    except BindError as error:
+        option = "--bind" if ctx.params["bind"] else "--port"
+        raise click.ClickException(explain(error, option)) from None
+    sys.exit(code)
+
+
+@click.command("routes")
+@application
+@click.option(
+    "--sort",
+    type=click.Choice(routes.ORDERS),
+    default="endpoint",
+    show_default=True,
+    help="What the rules are sorted by; match is the order of trying.",
+)
+@click.option("--all-methods", is_flag=True, help="Show HEAD and OPTIONS too.")
+@click.pass_context
+def show_routes(
+    ctx: click.Context, /, app: str | None, sort: str, all_methods: bool
+) -> None:
+    """Show the rules of APP, a Quart application."""
+    for line in routes.table(_quart(ctx, app), sort, all_methods):
+        click.echo(line)
+
+
+@click.command()
+@application
+@click.pass_context
+def shell(ctx: click.Context, /, app: str | None) -> None:
+    """Open a Python prompt in the context of APP, a Quart application.
+
+    await works there; the event loop is asyncio's.
+    """
+    quart = _quart(ctx, app)
+    banner = f"Python {platform.python_version()}, {quart.name}; await works"
+    interact(quart, banner)
+
+
+QuartGroup.default_commands = [run, show_routes, shell]
+
+
+@click.group(
+    cls=QuartGroup, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(
+    version("microquart"),
+    message=ABOUT.format(
+        platform.python_version(),
+        *(version(name) for name in ("h11", "h2", "wsproto")),
+    ),
+)
+def main() -> None:
+    """Run an ASGI application, and look into a Quart one.
+
+    APP is a file (app.py), a module (package.module:app), or a call
+    (module:create_app()).  Without one it is --app, else MICROQUART_APP,
+    else app.py.
+    """
+
+
+# -- inside: each mistake is one line, and nothing has started yet --
+
+
+def _load(ctx: click.Context, app: str | None) -> Any:
+    info = ctx.ensure_object(ScriptInfo)
+    if app is None and info.create_app is not None:
+        return info.create_app()
+    try:
+        return load(app or info.app_import_path or "app.py")
+    except LoadError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _quart(ctx: click.Context, target: str | None) -> Quart:
+    app = _load(ctx, target)
+    if isinstance(app, Quart):
+        return app
+    kind = f"{type(app).__module__}.{type(app).__qualname__}"
+    raise click.ClickException(
+        f"the application is a {kind}; this command is for Quart's"
+    )
+
+
+def _check(settings: Settings) -> None:
+    """Refuse settings that cannot work, before the application is imported."""
+    for address in settings.bind:
+        try:
+            parse_bind(address)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+    loop = settings.loop
+    if loop != "asyncio" and find_spec(loop) is None:
+        raise click.ClickException(
+            f"{loop} is not installed; pip install 'microquart[{loop}]'"
+        )
+    if settings.certfile is None and (settings.keyfile or settings.ca_certs):
+        raise click.ClickException("--keyfile and --ca-certs need --certfile")
+    try:
+        tls_context(settings)
+    except ssl.SSLError as error:
+        raise click.ClickException(_tls(settings, error)) from None
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}"
+        raise click.ClickException(reason) from None
+
+
+def _tls(settings: Settings, error: ssl.SSLError) -> str:
+    """Say which file OpenSSL does not like."""
+    certificate, key = settings.certfile, settings.keyfile
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"{key} is not the key of the certificate {certificate}"
+    if error.reason is None:
+        return f"{key or certificate}: the password of the key is wrong"
+    files = ", ".join(str(each) for each in (certificate, key) if each)
+    return f"{files}: not a certificate and its key in PEM ({error.reason})"

@@ -1,0 +1,179 @@
+"""The header fields of a request as attributes.
+
+Each is read when it is first asked for.  A field that cannot be read counts
+as absent: a client's slip is no error of the application.
+"""
+
+from datetime import datetime
+from functools import cached_property
+
+from microquart.http.datastructures import Headers, HeaderSet
+from microquart.http.fields import (
+    Accept,
+    Authorization,
+    CharsetAccept,
+    ETags,
+    IfRange,
+    LanguageAccept,
+    MIMEAccept,
+    Range,
+    RequestCacheControl,
+    UserAgent,
+    parse_date,
+    parse_options,
+)
+
+
+class RequestFields:
+    """What can be said of a request by its ``headers`` alone."""
+
+    user_agent_class = UserAgent
+
+    @cached_property
+    def headers(self) -> Headers:
+        raise NotImplementedError
+
+    # -- the content --
+
+    @property
+    def content_type(self) -> str | None:
+        return self.headers.get("Content-Type")
+
+    @cached_property
+    def _parsed_type(self) -> tuple[str, dict[str, str]]:
+        return parse_options(self.content_type)
+
+    @cached_property
+    def mimetype(self) -> str:
+        """The media type in lower case, without its parameters."""
+        return self._parsed_type[0].lower()
+
+    @property
+    def mimetype_params(self) -> dict[str, str]:
+        return self._parsed_type[1]
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the media type is that of JSON, or of a kind of JSON."""
+        kind = self.mimetype
+        return kind == "application/json" or (
+            kind.startswith("application/") and kind.endswith("+json")
+        )
+
+    @cached_property
+    def content_length(self) -> int | None:
+        """The announced length of the body, in bytes; None: unknown.
+
+        One that is no number counts as 0.
+        """
+        value = self.headers.get("Content-Length")
+        if value is None or self._is_chunked:
+            return None
+        # int() would also take "+5", "0_5" and the digits of other scripts.
+        if not (value.isascii() and value.isdigit() and len(value) < 19):
+            return 0
+        return int(value)
+
+    @property
+    def _is_chunked(self) -> bool:
+        codings = self.headers.get("Transfer-Encoding")
+        return codings is not None and "chunked" in codings.lower()
+
+    @property
+    def content_encoding(self) -> str | None:
+        return self.headers.get("Content-Encoding")
+
+    @property
+    def content_md5(self) -> str | None:
+        return self.headers.get("Content-MD5")
+
+    # -- what the client would rather have --
+
+    @cached_property
+    def accept_mimetypes(self) -> MIMEAccept:
+        return MIMEAccept.from_header(self.headers.get("Accept"))
+
+    @cached_property
+    def accept_charsets(self) -> CharsetAccept:
+        return CharsetAccept.from_header(self.headers.get("Accept-Charset"))
+
+    @cached_property
+    def accept_encodings(self) -> Accept:
+        return Accept.from_header(self.headers.get("Accept-Encoding"))
+
+    @cached_property
+    def accept_languages(self) -> LanguageAccept:
+        return LanguageAccept.from_header(self.headers.get("Accept-Language"))
+
+    # -- conditions, ranges and caches --
+
+    @cached_property
+    def if_match(self) -> ETags:
+        return ETags.from_header(self.headers.get("If-Match"))
+
+    @cached_property
+    def if_none_match(self) -> ETags:
+        return ETags.from_header(self.headers.get("If-None-Match"))
+
+    @cached_property
+    def if_modified_since(self) -> datetime | None:
+        return parse_date(self.headers.get("If-Modified-Since"))
+
+    @cached_property
+    def if_unmodified_since(self) -> datetime | None:
+        return parse_date(self.headers.get("If-Unmodified-Since"))
+
+    @cached_property
+    def if_range(self) -> IfRange:
+        return IfRange.from_header(self.headers.get("If-Range"))
+
+    @cached_property
+    def range(self) -> Range | None:
+        return Range.from_header(self.headers.get("Range"))
+
+    @cached_property
+    def cache_control(self) -> RequestCacheControl:
+        value = self.headers.get("Cache-Control")
+        return RequestCacheControl.from_header(value)
+
+    @cached_property
+    def pragma(self) -> HeaderSet:
+        return HeaderSet.from_header(self.headers.get("Pragma"))
+
+    # -- the client, and where it comes from --
+
+    @cached_property
+    def authorization(self) -> Authorization | None:
+        """The credentials; None without them, or if they cannot be read."""
+        return Authorization.from_header(self.headers.get("Authorization"))
+
+    @cached_property
+    def user_agent(self) -> UserAgent:
+        return self.user_agent_class(self.headers.get("User-Agent", ""))
+
+    @property
+    def referrer(self) -> str | None:
+        return self.headers.get("Referer")
+
+    @property
+    def origin(self) -> str | None:
+        return self.headers.get("Origin")
+
+    @property
+    def access_control_request_headers(self) -> HeaderSet | None:
+        value = self.headers.get("Access-Control-Request-Headers")
+        return None if value is None else HeaderSet.from_header(value)
+
+    @property
+    def access_control_request_method(self) -> str | None:
+        return self.headers.get("Access-Control-Request-Method")
+
+    # -- the rest --
+
+    @property
+    def date(self) -> datetime | None:
+        return parse_date(self.headers.get("Date"))
+
+    @property
+    def max_forwards(self) -> int | None:
+        return self.headers.get("Max-Forwards", type=int)
