@@ -22,7 +22,7 @@ from anyio import CancelScope
 
 from microquart import mistakes
 from microquart.exceptions import HTTPException
-from microquart.routing import MapAdapter
+from microquart.routing import MapAdapter, Rule
 from microquart.sessions import (
     SecureCookieSessionInterface,
     SessionApplication,
@@ -120,7 +120,7 @@ class Application(SessionApplication, Protocol):
         self, request: Conversation | None
     ) -> MapAdapter | None: ...
 
-    def way_of(self, ctx: "Context") -> Way: ...
+    def match(self, ctx: "Context") -> tuple[Rule, dict[str, Any]] | None: ...
 
     async def do_teardown_request(
         self, exc: BaseException | None, request_context: "Context | None"
@@ -217,20 +217,14 @@ class Context:
         return self._url_adapter
 
     @property
-    def session(self) -> SessionMixin | None:
-        """The session; None where nobody can have one."""
+    def session(self) -> SessionMixin:
+        """The session, which a cookie's is read for now.
+
+        Raises:
+            RuntimeError: another interface's is opened by ``push()``.
+        """
         if self._session is None:
-            if self._original is not None:
-                return self._original.session
-            interface = self.app.session_interface
-            if (
-                self.request_websocket is not None
-                and isinstance(interface, SecureCookieSessionInterface)
-                and interface.lazy
-            ):
-                self._session = interface.load(
-                    self.app, self.request_websocket
-                )
+            self._session = self._load_session()
         return self._session
 
     @session.setter
@@ -241,6 +235,13 @@ class Context:
     def session_opened(self) -> bool:
         """Whether there is a session: opened early, or looked at."""
         return self._session is not None
+
+    def bind(self) -> MapAdapter:
+        """Return the adapter where there has to be one."""
+        adapter = self.url_adapter
+        if adapter is None:
+            raise RuntimeError("there is no URL adapter for this context")
+        return adapter
 
     def copy(self) -> Self:
         """Return another context with the same request, session and g."""
@@ -297,11 +298,9 @@ class Context:
         """
         conversation = self.conversation
         try:
-            adapter = self.url_adapter
-            if adapter is not None:
-                conversation.url_rule, conversation.view_args = adapter.match(
-                    return_rule=True
-                )
+            found = self.app.match(self)
+            if found is not None:
+                conversation.url_rule, conversation.view_args = found
         except HTTPException as error:
             conversation.routing_exception = error
 
@@ -336,6 +335,15 @@ class Context:
 
     # -- inside --
 
+    def _load_session(self) -> SessionMixin:
+        if self._original is not None:
+            return self._original.session
+        interface = self.app.session_interface
+        if isinstance(interface, SecureCookieSessionInterface):
+            if interface.lazy:
+                return interface.load(self.app, self.conversation)
+        raise RuntimeError("the session is opened when the context is pushed")
+
     def _is_wanted(self, exc: BaseException | None) -> bool:
         scope: Mapping[str, object] = self.conversation.scope
         if KEPT in scope and scope[KEPT]:
@@ -349,6 +357,7 @@ class Context:
         return (
             way is None
             or way.tears_down
+            or (self.request is not None and bool(self.request.uploads))
             or (owner and way.ends_app)
             or bool(request_tearing_down.receivers)
             or bool(websocket_tearing_down.receivers)
@@ -455,6 +464,19 @@ def the_context(part: Literal["app", "request", "websocket"]) -> Context:
         article = "an" if part == "app" else "a"
         otherwise = f"Not within {article} {part} context"
         raise RuntimeError(mistakes.no_context(part, otherwise))
+    return ctx
+
+
+def the_conversation_context(wanted: str) -> Context:
+    """Return the context of the current request or websocket.
+
+    Raises:
+        RuntimeError: there is none here; the text says why, if it can.
+    """
+    ctx = conversation_context()
+    if ctx is None:
+        otherwise = "Not within a request nor websocket context"
+        raise RuntimeError(mistakes.no_context(wanted, otherwise))
     return ctx
 
 

@@ -115,8 +115,8 @@ class Environment(JinjaEnvironment):
         try:
             return super().select_template(names, parent, globals)
         except TemplatesNotFound as error:
-            names = [name for name in error.templates if name is not None]
-            raise NoTemplates(names, self.loader) from None
+            sought = [name for name in error.templates if name is not None]
+            raise NoTemplates(sought, self.loader) from None
 
 
 class DispatchingJinjaLoader(BaseLoader):

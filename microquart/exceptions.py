@@ -11,12 +11,11 @@ from typing import Any, NoReturn
 
 from markupsafe import escape
 
-from microquart.http.fields import WWWAuthenticate, format_date
-from microquart.wrappers.response import (
-    PHRASES,
-    Response,
-    redirect_response,
-)
+from microquart.http.auth import WWWAuthenticate
+from microquart.http.datastructures import Headers, MultiDict
+from microquart.http.dates import format_date
+from microquart.wrappers.redirect import redirect_response
+from microquart.wrappers.response import PHRASES, Response
 
 
 class HTTPException(Exception):
@@ -90,7 +89,7 @@ class RequestRedirect(HTTPException):
     answer cannot lead to another host.
     """
 
-    code = 308
+    code: int = 308
 
     def __init__(self, new_url: str) -> None:
         super().__init__(f"The resource is at {new_url}")
@@ -104,7 +103,7 @@ class RequestRedirect(HTTPException):
 
 class BadRequest(HTTPException):
     code = 400
-    description = "The server does not understand this request."
+    description: str | None = "The server does not understand this request."
 
 
 class BadRequestKeyError(BadRequest, KeyError):
@@ -329,8 +328,7 @@ class FailedDependency(HTTPException):
 class PreconditionRequired(HTTPException):
     code = 428
     description = (
-        "The request must be conditional, by If-Match or"
-        " If-Unmodified-Since."
+        "The request must be conditional, by If-Match or If-Unmodified-Since."
     )
 
 
@@ -421,7 +419,10 @@ class HTTPVersionNotSupported(HTTPException):
 
 default_exceptions: dict[int, type[HTTPException]] = {
     kind.code: kind
-    for kind in [*HTTPException.__subclasses__(), *_RetryAfter.__subclasses__()]
+    for kind in [
+        *HTTPException.__subclasses__(),
+        *_RetryAfter.__subclasses__(),
+    ]
     if kind.code is not None and kind is not RequestRedirect
 }
 
@@ -456,3 +457,6 @@ class Aborter:
 
 
 abort = Aborter()
+
+# ``request.args["missing"]`` is the client's mistake, not the server's.
+MultiDict.key_error = Headers.key_error = BadRequestKeyError

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from microquart import mistakes
+from microquart.addressing import Addressing
 from microquart.context import (
     AsyncFunction,
     Context,
@@ -27,8 +28,7 @@ from microquart.context import (
     the_context,
 )
 from microquart.exceptions import InternalServerError
-from microquart.recovery import Recovery, Result, told_of
-from microquart.routing import Map
+from microquart.recovery import Result, told_of
 from microquart.scaffold import Registry, blueprints_of
 from microquart.sessions import SecureCookieSessionInterface, SessionInterface
 from microquart.signals import (
@@ -68,7 +68,8 @@ WATCHED = frozenset(
         *("before_websocket_funcs", "after_websocket_funcs"),
         *("teardown_request_funcs", "teardown_websocket_funcs"),
         *("teardown_appcontext_funcs", "url_value_preprocessors"),
-        *("view_functions", "session_interface"),
+        *("view_functions", "session_interface", "url_map"),
+        *("create_url_adapter", "subdomain_matching"),
     }
 )
 
@@ -182,10 +183,9 @@ class StreamInContext(ResponseBody):
             await self._leave(error)
 
 
-class Pipeline(Recovery):
+class Pipeline(Addressing):
     """An application as far as it answers one request."""
 
-    url_map: Map
     context_class: type[Context] = Context
     session_interface: SessionInterface
     teardown_appcontext_funcs: list[TeardownCallable]
@@ -199,14 +199,6 @@ class Pipeline(Recovery):
     def websocket_context(self, websocket: Websocket) -> Context:
         """Return a context of the websocket, to be entered."""
         return self.context_class(self, websocket)
-
-    async def make_response(self, result: Result) -> Response:
-        """Turn what a view returns into a response."""
-        raise NotImplementedError
-
-    async def make_default_options_response(self) -> Response:
-        """Answer an OPTIONS request that no view answers."""
-        raise NotImplementedError
 
     # -- the whole --
 
@@ -530,13 +522,8 @@ class Pipeline(Recovery):
             self._forget_ways()
 
     def _forget_ways(self) -> None:
-        vars(self).pop("_requests", None)
-        vars(self).pop("_websockets", None)
-
-    def overrides(self, name: str) -> bool:
-        """Tell whether a subclass, or somebody by hand, changed a stage."""
-        ours = getattr(Pipeline, name)
-        return name in vars(self) or getattr(type(self), name) is not ours
+        for name in ("_requests", "_websockets", "_by_adapter"):
+            vars(self).pop(name, None)
 
     def way_of(self, ctx: Context) -> Way:
         """Return what applies to the endpoint of a context."""

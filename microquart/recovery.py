@@ -77,6 +77,15 @@ class Recovery(Scaffold):
         """Return an async function that runs ``func`` in a thread."""
         return run_sync(func)
 
+    def overrides(self, name: str) -> bool:
+        """Tell whether a subclass, or somebody by hand, changed a method."""
+        ours = next(
+            vars(kind)[name]
+            for kind in reversed(type(self).__mro__)
+            if name in vars(kind)
+        )
+        return name in vars(self) or getattr(type(self), name) is not ours
+
     # -- answering --
 
     async def handle_http_exception(

@@ -7,8 +7,10 @@ What is given comes from the command line, else from the environment
 import platform
 import ssl
 import sys
+import traceback
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,6 +26,13 @@ from microquart.server.listen import BindError, parse_bind
 from microquart.server.settings import Settings, development, tls_context
 
 ABOUT = "microquart %(version)s (Python {}, h11 {}, h2 {}, wsproto {})"
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
+NO_APP = (
+    "no application: name one, as in microquart run module:app, or set "
+    "MICROQUART_APP, or call its file app.py"
+)
 
 application = click.argument("app", required=False)
 
@@ -114,9 +123,14 @@ def _load(ctx: click.Context, app: str | None) -> Any:
     info = ctx.ensure_object(ScriptInfo)
     if app is None and info.create_app is not None:
         return info.create_app()
+    target = app or info.app_import_path
+    if target is None and not Path("app.py").is_file():
+        raise click.ClickException(NO_APP)
     try:
-        return load(app or info.app_import_path or "app.py")
+        return load(target or "app.py")
     except LoadError as error:
+        if ctx.params.get("debug"):
+            traceback.print_exception(error.__cause__)
         raise click.ClickException(str(error)) from error
 
 
@@ -137,6 +151,11 @@ def _check(settings: Settings) -> None:
             parse_bind(address)
         except ValueError as error:
             raise click.ClickException(str(error)) from None
+    if settings.log_level not in LEVELS:
+        known = f"{', '.join(LEVELS[:-1])} or {LEVELS[-1]}"
+        raise click.ClickException(
+            f"no log level {settings.log_level!r}; use {known}"
+        )
     loop = settings.loop
     if loop != "asyncio" and find_spec(loop) is None:
         raise click.ClickException(
@@ -154,11 +173,17 @@ def _check(settings: Settings) -> None:
 
 
 def _tls(settings: Settings, error: ssl.SSLError) -> str:
-    """Say which file OpenSSL does not like."""
-    certificate, key = settings.certfile, settings.keyfile
+    """Say which file OpenSSL does not like: it says too little itself."""
+    certificate = settings.certfile
+    key = settings.keyfile or certificate
+    assert certificate is not None
+    assert key is not None
     if error.reason == "KEY_VALUES_MISMATCH":
         return f"{key} is not the key of the certificate {certificate}"
-    if error.reason is None:
-        return f"{key or certificate}: the password of the key is wrong"
-    files = ", ".join(str(each) for each in (certificate, key) if each)
-    return f"{files}: not a certificate and its key in PEM ({error.reason})"
+    if b"-----BEGIN CERTIFICATE-----" not in certificate.read_bytes():
+        return f"{certificate} has no certificate in it (PEM)"
+    if b"PRIVATE KEY-----" not in key.read_bytes():
+        return f"{key} has no private key in it (PEM); see --keyfile"
+    files = dict.fromkeys([certificate, key, settings.ca_certs])
+    names = ", ".join(str(file) for file in files if file)
+    return f"{names}: OpenSSL cannot read one of them ({error.args[-1]})"

@@ -16,6 +16,8 @@ from microquart.server.settings import Settings
 
 HOST, PORT = "127.0.0.1", 8000
 
+LIMITS = "Limits, in bytes, seconds and counts (none turns off some)"
+
 # A limit that is turned off: click's None means that nothing was given.
 OFF = "none"
 
@@ -44,10 +46,13 @@ class SettingsCommand(click.Command):
     def format_options(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
-        for limit, title in ((False, "Options"), (True, "Limits")):
+        shown = [
+            p for p in self.get_params(ctx) if isinstance(p, click.Option)
+        ]
+        for limit, title in ((False, "Options"), (True, LIMITS)):
             rows = [
                 record
-                for param in self.get_params(ctx)
+                for param in shown
                 if getattr(param, "limit", False) is limit
                 and (record := param.get_help_record(ctx))
             ]
@@ -61,10 +66,10 @@ def number(kind: type[int] | type[float], optional: bool) -> Function:
     def read(value: object) -> object:
         if optional and str(value).lower() == OFF:
             return OFF
-        read = kind(str(value))
-        if read < 0:
+        number = kind(str(value))
+        if not number >= 0:  # not a number is neither
             raise ValueError
-        return read
+        return number
 
     return read
 

@@ -168,18 +168,22 @@ class MIMEAccept(Accept):
     def _form(self, value: str) -> Form:
         main, parameters = parse_options(value.lower())
         kind, _, subtype = main.partition("/")
+        if not kind or not subtype or kind == "*" != subtype:
+            return ()
         return kind, subtype, *(f"{k}={v}" for k, v in parameters.items())
 
     def _offer(self, value: str) -> Form:
         form = self._form(value)
-        if not form[1] or (form[0] == "*" != form[1]):
+        if not form:
             raise ValueError(f"{value!r} is no media type")
         return form
 
     def _covers(self, pattern: Form, offer: Form) -> bool:
+        if not pattern:
+            return False
         if "*" in (pattern[0], offer[0]):
-            return "*/*" in ("/".join(pattern[:2]), "/".join(offer[:2]))
-        if pattern[0] != offer[0] or not pattern[1]:
+            return True
+        if pattern[0] != offer[0]:
             return False
         if "*" in (pattern[1], offer[1]):
             return True

@@ -12,7 +12,7 @@ _MONTHS = (
 _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 # Sun, 06 Nov 1994 08:49:37 GMT  and  Sunday, 06-Nov-94 08:49:37 GMT
 _DAY_FIRST = re.compile(
-    rf"[a-z]{{3,9}}, (?P<day>\d\d?)[ -](?P<month>[a-z]{{3}})[ -]"
+    rf"(?:[a-z]{{3,9}}, )?+(?P<day>\d\d?)[ -](?P<month>[a-z]{{3}})[ -]"
     rf"(?P<year>\d{{4}}|\d\d) {_CLOCK} (?:GMT|UTC)",
     re.ASCII | re.IGNORECASE,
 )

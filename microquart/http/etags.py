@@ -8,7 +8,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Self
 
-_ETAG = re.compile(r'([Ww]/)?+(?:"([^"]*+)"|([^\s",]++))')
+_ETAG = re.compile(
+    r'(?:^|,)\s*+([Ww]/)?+(?:"([^"]*+)"|([^\s",]++))\s*+(?=,|$)'
+)
 
 
 class ETags(Collection[str]):

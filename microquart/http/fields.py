@@ -122,5 +122,5 @@ def _plain(char: str) -> str:
     if combining(char):
         return ""
     # Clients disagree on the escapes in quotes, and some decode a percent.
-    safe = char.isascii() and char.isprintable() and char not in '"\\%'
+    safe = char.isascii() and char.isprintable() and char not in '"\\/%'
     return char if safe else "_"

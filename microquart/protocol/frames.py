@@ -1,13 +1,6 @@
-"""The heads of HTTP/2 frames, looked at before h2 sees them.
+"""The frames of HTTP/2 as bytes: their kinds, their sizes, their price.
 
-h2 knows which frame may follow which.  It puts no price on frames that cost
-the peer nothing and us something, reads a frame of 16 MB before it says that
-16 kB is the limit, and keeps each setting that it does not know.  So every
-frame passes by here first: its size, the growth of a header block, and the
-budgets of frames that bring nothing forward.
-
-Sources: RFC 9113 sections 4 to 6; CVE-2019-9512 to -9518 (floods of control
-and empty frames), CVE-2024-27316 (CONTINUATION), CVE-2020-11080 (SETTINGS).
+Sources: RFC 9113, sections 4 and 6.
 """
 
 import struct
@@ -53,18 +46,21 @@ _SIZES = {PRIORITY: 5, RST_STREAM: 4, PING: 8, WINDOW_UPDATE: 4}
 class Bucket:
     """A budget: so many at once, and so many more each second."""
 
-    __slots__ = ("_left", "_rate", "_since", "_size")
+    __slots__ = ("_left", "_rate", "_since", "_size", "_what")
 
-    def __init__(self, budget: tuple[int, float], now: float) -> None:
+    def __init__(
+        self, budget: tuple[int, float], what: str, now: float
+    ) -> None:
         self._size, self._rate = budget
+        self._what = what
         self._left: float = self._size
         self._since = now
 
-    def spend(self, now: float) -> bool:
+    def take(self, now: float) -> bool:
         """Take one; False: there is none.
 
-        >>> budget = Bucket((2, 0.5), now=0)
-        >>> [budget.spend(now) for now in (0, 0, 0, 1, 2, 3)]
+        >>> budget = Bucket((2, 0.5), "frames", now=0)
+        >>> [budget.take(now) for now in (0, 0, 0, 1, 2, 3)]
         [True, True, False, False, True, False]
         """
         left = self._left + (now - self._since) * self._rate
@@ -75,78 +71,52 @@ class Bucket:
         self._left = left - 1
         return True
 
+    def spend(self, now: float) -> None:
+        """Take one.
+
+        Raises:
+            ProtocolError: there is none, so the peer has to calm down.
+        """
+        if not self.take(now):
+            raise too_much(self._what)
+
     def earn(self, count: int) -> None:
         """Put so many back, as far as they fit."""
         self._left = min(self._left + count, self._size)
 
 
-class FrameWatch:
-    """What the frames of one connection have cost so far."""
+class Budgets:
+    """What a peer may do for nothing, or wrong, before it is too much."""
+
+    __slots__ = ("errors", "idle", "resets")
 
     def __init__(self, limits: Limits, now: float) -> None:
-        self.limits = limits
-        self.in_block = False  # a header block is not finished
-        self.idle = Bucket(limits.h2_idle_frame_budget, now)
-        self._begun = False  # the peer's first SETTINGS are here
-        self._block_size = 0
-        self._block_frames = 0
-
-    def look(self, now: float, kind: int, flags: int, body: bytes) -> None:
-        """Check the head of a frame that is here as a whole.
-
-        Raises:
-            ProtocolError: the connection has to end, with ``code``.
-        """
-        if not self._begun:
-            self._begin(kind, flags)
-        size = len(body)
-        if (fixed := _SIZES.get(kind)) is not None and size != fixed:
-            raise _wrong_size(f"a frame of type {kind} has {size} bytes")
-        if kind == DATA:
-            idle = not (size or flags & END_STREAM)
-        elif kind in (HEADERS, CONTINUATION):
-            self._grow(kind, flags, size)
-            idle = not (size or flags & END_HEADERS)
-        elif kind == WINDOW_UPDATE:
-            idle = int.from_bytes(body, "big") < SMALL
-        else:
-            # RST_STREAM has a budget of its own, where it ends a stream.
-            idle = kind != RST_STREAM
-            if kind == SETTINGS:
-                _check_settings(flags, size)
-            elif kind == GOAWAY and size < 8:
-                raise _wrong_size("GOAWAY is too short")
-        if idle and not self.idle.spend(now):
-            raise too_much("frames that bring nothing forward")
-
-    def _begin(self, kind: int, flags: int) -> None:
-        if kind != SETTINGS or flags & ACK:
-            raise ProtocolError(
-                "the first frame has to be SETTINGS (RFC 9113, 3.4)",
-                code=ErrorCodes.PROTOCOL_ERROR,
-            )
-        self._begun = True
-
-    def _grow(self, kind: int, flags: int, size: int) -> None:
-        """Count what a header block has grown to, while it grows."""
-        if kind == HEADERS:
-            self._block_size = self._block_frames = 0
-        else:
-            self._block_frames += 1
-        self._block_size += size
-        self.in_block = not flags & END_HEADERS
-        if (
-            self._block_size > self.limits.h2_header_block
-            or self._block_frames > self.limits.h2_continuations
-        ):
-            raise too_much("bytes or frames of one header block")
+        self.idle = Bucket(
+            limits.h2_idle_frame_budget,
+            "frames that bring nothing forward",
+            now,
+        )
+        self.resets = Bucket(limits.h2_reset_budget, "streams reset", now)
+        self.errors = Bucket(limits.h2_error_budget, "errors", now)
 
 
-def _check_settings(flags: int, size: int) -> None:
-    """Check the size of a SETTINGS frame (RFC 9113, section 6.5)."""
-    if size % 6 or (flags & ACK and size):
-        raise _wrong_size("SETTINGS of a wrong size")
-    if size > MAX_SETTINGS * 6:
+def check_size(kind: int, flags: int, size: int) -> None:
+    """Check that a frame has a size that its kind can have.
+
+    Raises:
+        ProtocolError: it has not, or it says too much at once.
+    """
+    fixed = _SIZES.get(kind)
+    if (
+        (fixed is not None and size != fixed)
+        or (kind == SETTINGS and (size % 6 or (flags & ACK and size)))
+        or (kind == GOAWAY and size < 8)
+    ):
+        raise ProtocolError(
+            f"a frame of type {kind} with {size} bytes",
+            code=ErrorCodes.FRAME_SIZE_ERROR,
+        )
+    if kind == SETTINGS and size > MAX_SETTINGS * _SETTING.size:
         raise too_much("settings in one frame")
 
 
@@ -168,11 +138,10 @@ def build(kind: int, flags: int, number: int, body: bytes) -> bytes:
     return HEAD.pack(size >> 16, size & 0xFFFF, kind, flags, number) + body
 
 
+def goaway(last: int) -> bytes:
+    """Return the bytes of a GOAWAY without an error."""
+    return build(GOAWAY, 0, 0, last.to_bytes(4, "big") + bytes(4))
+
+
 def too_much(what: str) -> ProtocolError:
-    return ProtocolError(
-        f"too many {what}", code=ErrorCodes.ENHANCE_YOUR_CALM
-    )
-
-
-def _wrong_size(message: str) -> ProtocolError:
-    return ProtocolError(message, code=ErrorCodes.FRAME_SIZE_ERROR)
+    return ProtocolError(f"too many {what}", code=ErrorCodes.ENHANCE_YOUR_CALM)

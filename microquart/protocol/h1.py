@@ -155,7 +155,8 @@ class H1Connection:
     def expire(self, now: float) -> None:
         """End what has waited for too long."""
         self.now = now
-        waited = now - self._since
+        # In floating point (a + b) - a may be a hair less than b.
+        waited = now - self._since + 1e-6
         limits = self.limits
         match self._waiting:
             case "first head" | "head":

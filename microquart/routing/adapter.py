@@ -7,7 +7,7 @@ another host is it a whole URL.
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, overload
 from urllib.parse import quote
 
@@ -99,7 +99,8 @@ class MapAdapter:
         self,
         path_info: str | None = None,
         method: str | None = None,
-        return_rule: Literal[True] = True,
+        *,
+        return_rule: Literal[True],
         query_args: Query | None = None,
         websocket: bool | None = None,
     ) -> tuple[Rule, Values]: ...
@@ -199,10 +200,10 @@ class MapAdapter:
         """
         if callable(rule.redirect_to):
             url = rule.redirect_to(self, **values)
-            elsewhere = ABSOLUTE.match(url)
+            elsewhere = ABSOLUTE.match(url) is not None
         else:
             text = rule.redirect_to or ""
-            elsewhere = ABSOLUTE.match(text) or text.startswith("//")
+            elsewhere = text.startswith("//") or bool(ABSOLUTE.match(text))
             url = VARIABLE.sub(
                 lambda match: rule.converters[match[1]].to_url(
                     values[match[1]]
@@ -280,7 +281,7 @@ class MapAdapter:
         rule, domain, path = built
         host = self.get_host(domain)
         path = self._root() + path.lstrip("/")
-        here = domain == self.domain or host == self.server_name
+        here = host == self.get_host(None)
         if here and not force_external and not rule.websocket:
             return path
         scheme = self.url_scheme if url_scheme is None else url_scheme

@@ -55,7 +55,7 @@ class Witness(Matcher):
         """Say how far a rule went with the steps that were made."""
         segments = search[0]
         node = self.root
-        at, texts = 0, ()
+        texts: tuple[str, ...]
         for depth, part in enumerate(rule.parts):
             at, texts = self.visits.get(node, (0, ()))
             if at == len(segments):

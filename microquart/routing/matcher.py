@@ -98,12 +98,14 @@ class Matcher:
                 found = self.leap(part, below, at, texts, search)
             elif part.test is None:
                 more = part.split(segment)
-                found = more and go_on(below, at + 1, texts + more, search)
+                if more is None:
+                    continue
+                found = go_on(below, at + 1, texts + more, search)
             elif part.test(segment):
                 found = go_on(below, at + 1, (*texts, segment), search)
             else:
                 continue
-            if found:
+            if found is not None:
                 return found
         if last and segment == "":
             return self.arrive(node, at, texts, search)

@@ -39,6 +39,7 @@ class Placement(Protocol):
 
         Both are sorted, and so are the keys of what is returned.
         """
+        ...
 
 
 class Elastic(NamedTuple):

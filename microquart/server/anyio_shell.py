@@ -107,9 +107,11 @@ class AnyioShell:
             # The calls' group is the outer one: an application may go on
             # when its client has left.
             async with anyio.create_task_group() as self._group:
-                with self._scope:
-                    await self._carry(stream)
-                await anyio.aclose_forcefully(stream)
+                try:
+                    with self._scope:
+                        await self._carry(stream)
+                finally:
+                    await anyio.aclose_forcefully(stream)
                 self._lost()
         finally:
             self.server.open.discard(self)
@@ -174,8 +176,10 @@ class AnyioShell:
             return
         self._receive(b"")
         # What is open may still be answered, but not for long.
-        await anyio.sleep(self.server.service.limits.half_close_timeout)
-        self.connection.expire(anyio.current_time())
+        wait = self.server.service.limits.half_close_timeout
+        until = self.connection.now + wait
+        await anyio.sleep_until(until)
+        self.connection.expire(until)
         self.settle()
 
     def _receive(self, data: bytes) -> None:

@@ -148,8 +148,8 @@ class AsyncioShell(asyncio.Protocol):
         self.settle()
         if not connection.closed:
             # What is open may still be answered, but not for long.
-            wait = self.server.service.limits.half_close_timeout
-            self.loop.call_at(now + wait, self._expire)
+            until = now + self.server.service.limits.half_close_timeout
+            self.loop.call_at(until, self._expire, until)
         # asyncio can keep half of a TCP connection, but not of a TLS one.
         return not self._tls
 
@@ -241,9 +241,10 @@ class AsyncioShell(asyncio.Protocol):
         self._unflushed = 0
         self.settle()
 
-    def _expire(self) -> None:
-        if self.connection is not None:
-            self.connection.expire(self.loop.time())
+    def _expire(self, now: float) -> None:
+        # The time that was asked for, not loop.time(): that may be behind.
+        if self.connection is not None and not self._lost:
+            self.connection.expire(now)
             self.settle()
 
     def _pause_reading(self, paused: bool) -> None:

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from logging import getLogger
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -105,8 +106,7 @@ def _open_socket(bind: Bind, backlog: int) -> socket.socket:
         listener = socket.socket(fileno=bind.descriptor)
     elif bind.kind == "unix":
         _remove_stale(bind.path)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(bind.path)
+        listener = _bound(socket.AF_UNIX, bind.path)
     else:
         family, _, _, _, address = socket.getaddrinfo(
             bind.host,
@@ -114,17 +114,23 @@ def _open_socket(bind: Bind, backlog: int) -> socket.socket:
             type=socket.SOCK_STREAM,
             flags=socket.AI_PASSIVE,
         )[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        try:
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
+        listener = _bound(family, address)
     listener.listen(backlog)
     listener.setblocking(False)
+    return listener
+
+
+def _bound(family: int, address: Any) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if family != socket.AF_UNIX:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 

@@ -102,7 +102,9 @@ class TestApp:
             await event.wait()
         if not event.is_set():
             self._task.cancel()
-            raise TimeoutError(f"the application did not {what} in {timeout} s")
+            raise TimeoutError(
+                f"the application did not {what} in {timeout} s"
+            )
         if self._problem is not None:
             self._task.cancel()
             await self._task.end()

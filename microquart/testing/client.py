@@ -74,9 +74,9 @@ class QuartClient:
         self.push_promises: list[tuple[str, Headers]] = []
         # What lifespan startup left for the requests; see TestApp.
         self.state: Mapping[str, Any] | None = None
-        self._kept: (
-            tuple[Context, ContextVariables, Token[Context]] | None
-        ) = None
+        self._kept: tuple[Context, ContextVariables, Token[Context]] | None = (
+            None
+        )
 
     # -- whole requests --
 
@@ -361,7 +361,9 @@ class QuartClient:
 
     def _jar(self) -> CookieJar:
         if self.cookie_jar is None:
-            raise RuntimeError("this client keeps no cookies: use_cookies=True")
+            raise RuntimeError(
+                "this client keeps no cookies: use_cookies=True"
+            )
         return self.cookie_jar
 
     def _add_cookies(self, headers: Headers, url: str) -> None:

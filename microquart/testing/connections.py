@@ -77,7 +77,7 @@ class TestConnection(Generic[S, T]):
         self, app: ASGIApplication, scope: S, _preserve_context: bool = False
     ) -> None:
         self.app = app
-        self.scope = scope
+        self.scope: S = scope
         self.state = "waiting"
         self.status_code: int | None = None
         self.headers: Headers | None = None
@@ -441,7 +441,9 @@ class TestWebsocketConnection(TestConnection[WebSocketScope, str | bytes]):
                 self.subprotocol = message.get("subprotocol")
                 self._start(101, message.get("headers", ()))
             case "websocket.send":
-                self._deliver(message.get("bytes") or message.get("text") or "")
+                self._deliver(
+                    message.get("bytes") or message.get("text") or ""
+                )
             case "websocket.http.response.start":
                 self._start(message["status"], message.get("headers", ()))
             case "websocket.http.response.body":

@@ -1,7 +1,7 @@
 """Runs the commands of an application as a command line would."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from click import Command
 from click.testing import CliRunner, Result

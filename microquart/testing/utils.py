@@ -7,9 +7,9 @@ from urllib.parse import quote, unquote, urlencode
 
 from microquart.asgi import HTTPScope, WebSocketScope
 from microquart.context import KEPT
-from microquart.formparser import FileStorage
 from microquart.http.datastructures import Headers, MultiDict
 from microquart.http.fields import Authorization
+from microquart.wrappers.uploads import FileStorage
 
 HeadersSource: TypeAlias = (
     Headers | Mapping[str, Any] | Iterable[tuple[str, Any]]

@@ -21,7 +21,11 @@ from anyio import Event
 from anyio.lowlevel import checkpoint
 
 from microquart.asgi import Address, HTTPScope, Receive, WebSocketScope
-from microquart.exceptions import BadRequest, SecurityError
+from microquart.exceptions import (
+    BadRequest,
+    BadRequestKeyError,
+    SecurityError,
+)
 from microquart.formparser import parse_urlencoded
 from microquart.http.cookies import parse_cookie
 from microquart.http.datastructures import (
@@ -47,6 +51,9 @@ _NO_PATH = re.compile(r"[\x00-\x20\x7f%?#]")
 # Escapes that mean something else once they are characters.
 _KEPT = re.compile(r"((?:%(?:[01][0-9A-F]|2[0356B]|3D|7F))++)", re.IGNORECASE)
 _PRINTABLE = bytes(range(0x21, 0x7F)).decode()
+
+# What a view looks for and the client has not sent is the client's mistake.
+MultiDict.key_error = Headers.key_error = BadRequestKeyError
 
 
 class JSON(Protocol):

@@ -14,7 +14,7 @@ from microquart.wrappers.base import (
     RequestSettings,
     Turn,
 )
-from microquart.wrappers.request_body import Body, user_line
+from microquart.wrappers.request_body import Body, Bounds, user_line
 from microquart.wrappers.uploads import FileStorage
 
 __all__ = ["Body", "NotAwaited", "Promise", "Request", "RequestSettings"]
@@ -137,6 +137,12 @@ class Request(BaseRequestWebsocket):
     @cached_property
     def max_form_parts(self) -> int | None:
         return self.settings.max_form_parts
+
+    def bounds(self) -> Bounds:
+        """Return what the body is held to, as it is now."""
+        return Bounds(
+            self.content_length, self.max_content_length, self.body_timeout
+        )
 
     # -- data --
 

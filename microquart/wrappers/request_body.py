@@ -11,7 +11,7 @@ import types
 from collections.abc import Awaitable, Generator
 from os.path import basename
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from anyio import fail_after
 
@@ -23,20 +23,21 @@ from microquart.wrappers.base import RequestSettings, Turn
 T = TypeVar("T")
 
 
+class Bounds(NamedTuple):
+    """What a body may be; None: unknown, or without a limit."""
+
+    announced: int | None  # bytes
+    most: int | None  # bytes
+    timeout: float | None  # seconds
+
+
 class Sender(Protocol):
     """What a body asks of its request."""
 
     settings: RequestSettings
     _receive: Receive
 
-    @property
-    def content_length(self) -> int | None: ...
-
-    @property
-    def max_content_length(self) -> int | None: ...
-
-    @property
-    def body_timeout(self) -> float | None: ...
+    def bounds(self) -> Bounds: ...
 
     def client_left(self) -> None: ...
 
@@ -149,11 +150,10 @@ class Body:
     async def _pull(self) -> bytes:
         """Return what comes next, or nothing at the end."""
         while (request := self._request) is not None:
-            limit = request.max_content_length
-            announced = request.content_length or 0
-            if self._refused or (limit is not None and announced > limit):
+            announced, most, timeout = request.bounds()
+            if self._refused or (most is not None and (announced or 0) > most):
                 raise RequestEntityTooLarge
-            message = await self._message(request)
+            message = await self._message(request, timeout)
             if message["type"] == "http.disconnect":
                 request.client_left()
                 raise ClientDisconnected
@@ -161,8 +161,8 @@ class Body:
                 raise UnexpectedMessage(f"{message['type']!r} in a body")
             data = message.get("body", b"")
             self._size += len(data)
-            if limit is not None and self._size > limit:
-                self._refused = True
+            if most is not None and self._size > most:
+                self._refused = True  # for good: these bytes are not kept
                 raise RequestEntityTooLarge
             if not message.get("more_body", False):
                 self._request = None
@@ -170,8 +170,9 @@ class Body:
                 return data
         return b""
 
-    async def _message(self, request: Sender) -> ReceiveMessage:
-        timeout = request.body_timeout
+    async def _message(
+        self, request: Sender, timeout: float | None
+    ) -> ReceiveMessage:
         if timeout is None:
             return await request._receive()
         began = monotonic()

@@ -2,21 +2,38 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from http import HTTPStatus
+from inspect import iscoroutine
 from io import BytesIO
+from numbers import Number
 from types import EllipsisType
-from typing import Any, Literal, Protocol, TypeAlias, overload
+from typing import Any, Literal, Protocol, Self, TypeAlias, overload
 
 from microquart.http.datastructures import Headers
+from microquart.http.ranges import ContentRange, RangeNotSatisfiable
+from microquart.wrappers.attributes import with_charset
 from microquart.wrappers.bodies import (
     Chunk,
     DataBody,
     FileBody,
     IOBody,
     IterableBody,
+    RangedBody,
     ResponseBody,
+)
+from microquart.wrappers.conditional import (
+    ConditionalRequest,
+    Version,
+    precondition,
+    requested_range,
 )
 from microquart.wrappers.response_fields import ResponseFields
 
@@ -46,6 +63,16 @@ PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
 # Their messages end with the head (RFC 9110, sections 8.6 and 15.4.5).
 _WITHOUT_CONTENT = frozenset({204, 304, *range(100, 200)})
 
+# What is said of content that is not sent (RFC 9110, section 15.4.5).
+_OF_THE_CONTENT = (
+    "Content-Type",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Disposition",
+    "Content-Length",
+)
+_OF_THE_CACHES = ("Cache-Control", "Expires", "ETag", "Last-Modified")
+
 
 class JSONModule(Protocol):
     """What ``get_json`` asks of ``json_module``."""
@@ -74,8 +101,7 @@ class Response(ResponseFields):
     default_status: int = 200
     default_mimetype: str | None = "text/html"
     implicit_sequence_conversion = True
-    max_cookie_size = 4093  # bytes of a Set-Cookie; beyond, a warning
-    timeout: float | None | EllipsisType = ...
+    timeout: float | EllipsisType | None = ...
 
     data_body_class = DataBody
     file_body_class = FileBody
@@ -100,7 +126,7 @@ class Response(ResponseFields):
             ):
                 mimetype = self.default_mimetype
             if mimetype is not None:
-                content_type = full_content_type(mimetype)
+                content_type = with_charset(mimetype)
         if content_type is not None:
             self.headers["Content-Type"] = content_type
         self._phrase: str | None = None
@@ -150,11 +176,12 @@ class Response(ResponseFields):
                 self._set_length(0)
         elif isinstance(value, (str, bytes, bytearray)):
             self.set_data(value)
+        elif isinstance(value, BytesIO):
+            self._set_body(self.io_body_class(value))
         elif isinstance(value, ResponseBody):
             self.response = value
-        elif isinstance(value, BytesIO):
-            self.response = body = self.io_body_class(value)
-            self._set_length(body.size)
+            if isinstance(value, RangedBody):
+                self._set_length(value.size)
         else:
             self.response = self.iterable_body_class(value)
 
@@ -241,3 +268,169 @@ class Response(ResponseFields):
         if overwrite or "etag" not in self.headers:
             digest = hashlib.sha1(await self.get_data(), usedforsecurity=False)
             self.set_etag(digest.hexdigest(), weak)
+
+    # -- conditions and ranges --
+
+    async def make_conditional(
+        self,
+        request: ConditionalRequest,
+        accept_ranges: bool | str = False,
+        complete_length: int | None = None,
+    ) -> Self:
+        """Become what the request asks for: 206, 304, 412 or 416, or stay.
+
+        ``accept_ranges``: serve a range; ``complete_length``: the size of the
+        content in bytes, when the body does not know it.  One range is
+        served, several are answered with the whole content.
+        """
+        if request.method not in {"GET", "HEAD"} or self._status_code != 200:
+            return self
+        version = Version.of(self.headers)
+        status = precondition(request, version)
+        if status != 200:
+            self._leave_content_out(status)
+            return self
+        body = self.response
+        if complete_length is None and isinstance(body, RangedBody):
+            complete_length = body.size
+        if not accept_ranges or complete_length is None:
+            return self
+        unit = "bytes" if accept_ranges is True else accept_ranges
+        self.headers["Accept-Ranges"] = unit
+        try:
+            cut = requested_range(request, version, complete_length)
+        except RangeNotSatisfiable:
+            self._leave_content_out(416)
+            self.content_range.set(None, None, complete_length)
+        else:
+            if cut is not None:
+                await self._cut(*cut)
+        return self
+
+    async def _cut(self, begin: int, end: int) -> None:
+        if not isinstance(self.response, RangedBody):
+            await self.make_sequence()
+        body = self.response
+        assert isinstance(body, RangedBody)
+        size = await body.make_conditional(begin, end)
+        self.content_length = body.end - body.begin
+        self.content_range = ContentRange("bytes", body.begin, body.end, size)
+        self.status = 206
+
+    def _leave_content_out(self, status: int) -> None:
+        self.status = status
+        for name in _OF_THE_CONTENT:
+            self.headers.pop(name, None)
+        if status != 304:  # an error is not to be cached as the content is
+            for name in _OF_THE_CACHES:
+                self.headers.pop(name, None)
+        self.set_data(b"")
+
+
+# What becomes a response ---------------------------------------------------
+
+
+class NotAResponse(TypeError):
+    """A view returned what no response can be made of: ``value``.
+
+    The text says what is wrong and what would be right.  Whoever knows the
+    view raises a better one: ``raise TypeError(...) from error``.
+    """
+
+    def __init__(self, value: object, problem: str) -> None:
+        super().__init__(problem)
+        self.value = value
+
+
+def response_from(
+    value: object,
+    response_class: type[Response],
+    json_response: Callable[[Any], Response],
+) -> Response:
+    """Return the response that a view means by what it returned.
+
+    >>> response_from(("Hello", 201), Response, Response).status
+    '201 CREATED'
+
+    ``json_response`` makes one of a dict or list.
+
+    Raises:
+        NotAResponse: a TypeError; it has the value.
+    """
+    if not isinstance(value, tuple):
+        return _response(value, response_class, json_response)
+    body, status, headers = _parts(value)
+    if body is None:
+        raise NotAResponse(
+            value,
+            f'{value!r} has None for a body; write "" for an empty one',
+        )
+    response = _response(body, response_class, json_response)
+    if status is not None:
+        response.status = status
+    if headers is not None:
+        response.headers.update(headers)
+    return response
+
+
+def _parts(
+    value: tuple[object, ...],
+) -> tuple[object, Status | None, HeadersValue | None]:
+    match value:
+        case (body, (Headers() | Mapping() | list() | tuple()) as headers):
+            return body, None, headers
+        case (body, (int() | str() | None) as status):
+            return body, status, None
+        case (
+            body,
+            (int() | str() | None) as status,
+            (Headers() | Mapping() | list() | tuple() | None) as headers,
+        ):
+            return body, status, headers
+    raise NotAResponse(
+        value,
+        "a tuple must be (value, status), (value, headers) or"
+        f" (value, status, headers), not {_shown(value)}",
+    )
+
+
+def _response(
+    value: object,
+    response_class: type[Response],
+    json_response: Callable[[Any], Response],
+) -> Response:
+    if isinstance(value, Response):
+        return value
+    if isinstance(value, (dict, list)):
+        return json_response(value)
+    if isinstance(
+        value, (str, bytes, bytearray, AsyncIterable, Iterator, ResponseBody)
+    ):
+        return response_class(value)
+    if isinstance(value, Exception):
+        answer: Callable[[], Response] | None
+        answer = getattr(value, "get_response", None)
+        if answer is not None:
+            return answer()
+    raise NotAResponse(value, _problem(value))
+
+
+def _problem(value: object) -> str:
+    if value is None:
+        return "returned None: is a return missing on one branch?"
+    if iscoroutine(value):
+        value.close()  # or Python would warn as well
+        return f"returned {_shown(value)}: is an await missing?"
+    problem = (
+        f"returned {_shown(value)} ({type(value).__name__}); valid are str,"
+        " bytes, dict, list, a Response, a generator or another iterator, and"
+        " a tuple of one of these with a status, with headers, or with both"
+    )
+    if isinstance(value, Number):
+        problem += f'; write str({value!r}) or {{"value": {value!r}}}'
+    return problem
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -20,30 +20,40 @@ PACKAGE = "microquart"
 FLOORS = {
     "words": "asgi",
     "values": "http.*",
-    "parts": "config | signals | threads | mistakes | json.values > json.tag",
+    "parts": (
+        "config | signals | threads | mistakes | dotenv | loading"
+        " | json.values > json.tag"
+    ),
     "conversation": (
-        "wrappers.base > wrappers.response"
+        "wrappers.response > exceptions > routing.* > formparser"
+        " > wrappers.base > wrappers.request_body > wrappers.request"
+        " > wrappers.websocket > wrappers > typing"
         " | wrappers.bodies > wrappers.response"
-        " | wrappers.response_fields > wrappers.response"
-        " > exceptions > routing.* > formparser"
-        " > wrappers.request > wrappers.websocket > wrappers"
-        " | exceptions > files | wrappers.websocket > sessions"
-        " | wrappers.response > json.provider"
+        " | wrappers.conditional > wrappers.response"
+        " | wrappers.attributes > wrappers.response_fields > wrappers.response"
+        " | wrappers.bodies > wrappers.uploads > formparser"
+        " | wrappers.request_fields > wrappers.base"
+        " | exceptions > files | wrappers.response > sessions"
+        " | wrappers.response > json.reading > json.provider"
     ),
     "context": "context",
     "machinery": (
-        "gateway | scaffold > blueprints | templating | commands | testing.*"
-        " | debug | logging"
+        "gateway | scaffold > recovery > addressing > pipeline > serving"
+        " | scaffold > blueprints | environment > templating | flashing"
+        " | commands > testing.* | debug | logging"
     ),
     "application": "app",
     "names": "globals > helpers > views | globals > json > views > __init__",
     "core": (
-        "protocol.limits > protocol.stream > protocol.ws"
-        " > protocol.h1 > protocol | protocol.ws > protocol.h2 > protocol"
+        "protocol.limits > protocol.stream > protocol.ws > protocol.h1"
+        " > protocol | protocol.limits > protocol.head > protocol.h1"
+        " | protocol.limits > protocol.frames > protocol.flow > protocol.h2"
+        " | protocol.stream > protocol.flow | protocol.head > protocol.h2"
+        " | protocol.ws > protocol.h2 > protocol"
     ),
     "shell": "server.*",
     "middleware": "middleware.*",
-    "top": "cli > __main__ | xray.* | learn.*",
+    "top": "cli.* > __main__ | xray.* | learn.*",
 }
 
 BELOW = {
@@ -114,8 +124,8 @@ LIBRARIES = {
     "blinker": "signals",
     "itsdangerous": "sessions",
     "multipart": "formparser",
-    "jinja2": "templating",
-    "markupsafe": "exceptions json templating",  # jinja2's own
+    "jinja2": "environment",
+    "markupsafe": "exceptions json debug environment",  # jinja2's own
     "click": "commands cli testing",
 }
 
@@ -129,7 +139,10 @@ LATE = {
     ("app", "commands"),
     ("app", "sessions"),
     ("app", "testing"),
+    ("templating", "environment"),  # jinja2
+    ("testing", "testing.runner"),  # click
     ("wrappers.request", "formparser"),
+    ("cli.console", "readline"),  # its import changes what input() does
 }
 # The server inside Quart.run and Quart.run_task: (importer, function) ->
 # folder.
@@ -178,7 +191,7 @@ def imports(modules: Modules) -> Iterator[Import]:
     """Yield every import, wherever it stands, those in strings included."""
     for importer, tree in modules.items():
         for node, function in with_function(tree):
-            for full in imported_by(node, importer, modules):
+            for full in dict.fromkeys(imported_by(node, importer, modules)):
                 top, _, rest = full.partition(".")
                 own = top == PACKAGE
                 name = (rest or "__init__") if own else full
@@ -339,12 +352,10 @@ def in_a_function(modules: Modules) -> list[str]:
 
 
 def may_be_late(entry: Import) -> bool:
-    if entry.own:
-        whole = entry.imported.partition(".")[0]
-        return bool(
-            {(entry.importer, entry.imported), (entry.importer, whole)} & LATE
-        )
-    return entry.imported.partition(".")[0] in HEAVY | EXTRAS
+    whole = entry.imported.partition(".")[0]
+    if {(entry.importer, name) for name in (entry.imported, whole)} & LATE:
+        return True
+    return not entry.own and whole in HEAVY | EXTRAS
 
 
 def waiting(modules: Modules) -> list[str]:

@@ -203,7 +203,7 @@ def test_a_rule_complains(rule, sources, complaint):
     [
         (
             layers.against_the_floors,
-            {"exceptions": "import microquart.wrappers.base"},
+            {"exceptions": "import microquart.wrappers.bodies"},
         ),
         (
             layers.against_the_floors,

@@ -68,6 +68,7 @@ NUMBERED = re.compile(r"(?<!http)(?<=[a-z]{4})[0-9]$")
 GIVEN = {
     "exceptions.py": {"environ"},
     "http/multidict.py": {"new_list", "default_list"},
+    "templating.py": {"template_name_or_list"},
     "protocol/limits.py": {"h2_max_header_list"},
 }
 

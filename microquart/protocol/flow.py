@@ -1,0 +1,222 @@
+"""What the streams of an HTTP/2 connection have to send, and who is next.
+
+DATA has to fit through two windows, the stream's and the connection's, and
+into frames of a limited size (RFC 9113, sections 4.2 and 5.2).  What does not
+fit waits here, in its stream's ``Flow``; ``Sender`` sends it on when a window
+opens, a frame of each stream in turn, so that one large answer does not hold
+up the small ones.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from h2.connection import H2Connection
+
+from microquart.asgi import FieldList
+from microquart.protocol.frames import SMALL, Bucket, Budgets
+from microquart.protocol.limits import Limits
+from microquart.protocol.stream import Stream
+
+# However large the peer's frames and windows may be: the streams take turns.
+_TURN = 64 * 1024
+
+
+class Flow:
+    """One stream on the wire: what has come, and what waits to leave."""
+
+    __slots__ = (
+        "arrived",
+        "ended",
+        "expects_continue",
+        "last",
+        "moved",
+        "number",
+        "owed",
+        "progress",
+        "queued",
+        "remaining",
+        "since",
+        "stream",
+        "trailers",
+        "unsent",
+        "waited",
+        "wanted",
+        "whole",
+    )
+
+    def __init__(self, number: int, stream: Stream) -> None:
+        self.number = number
+        self.stream = stream
+        # -- what comes --
+        self.whole = False  # the peer has ended its side
+        self.remaining: int | None = None  # of the announced content
+        self.owed = 0  # bytes taken, by which the window has not grown yet
+        self.arrived = 0  # bytes of content
+        self.wanted: float | None = None  # since when it is waited for
+        self.waited = 0.0  # seconds, before that
+        self.expects_continue = False
+        # -- what leaves --
+        self.ended = False  # we have ended our side
+        self.unsent = bytearray()
+        self.last = False  # nothing follows what is unsent, but trailers
+        self.trailers: FieldList | None = None
+        self.queued = False  # its turn will come
+        self.since = 0.0  # when there began to be something unsent
+        self.progress = 0.0  # when a part of it left last
+        self.moved = 0  # bytes that have left since then
+
+
+class Sender:
+    """The outgoing half of a connection: windows, turns and ends."""
+
+    def __init__(
+        self,
+        h2: H2Connection,
+        limits: Limits,
+        budgets: Budgets,
+        now: float,
+        finished: Callable[[Flow], None],
+        wake: Callable[[Stream], None],
+    ) -> None:
+        self._h2 = h2
+        self._limit = limits.send_unsent
+        # Each DATA frame may be answered with two small WINDOW_UPDATEs.
+        self._idle = budgets.idle
+        self._small = Bucket(limits.h2_idle_frame_budget, "small frames", now)
+        self._finished = finished
+        self._wake = wake
+        self._turns: deque[Flow] = deque()
+
+    def write(self, flow: Flow, data: bytes, more: bool, now: float) -> None:
+        """Send what fits, and keep the rest."""
+        flow.last = not more
+        if not (flow.unsent or self._turns) and len(data) <= self._room(flow):
+            self._frame(flow, data)
+            return
+        if not flow.unsent:
+            flow.since = flow.progress = now
+            flow.moved = 0
+        flow.unsent += data
+        self.push(flow, now)
+        flow.stream.blocked = len(flow.unsent) >= self._limit
+
+    def trail(self, flow: Flow, fields: FieldList) -> None:
+        """End the stream with a trailer section, after what is unsent."""
+        flow.last = True
+        flow.trailers = fields
+        if not flow.unsent:
+            self._end(flow)
+
+    def push(self, flow: Flow, now: float) -> None:
+        """Let a stream have its turns: it has got data, or a window."""
+        if flow.unsent and not flow.queued:
+            flow.queued = True
+            self._turns.append(flow)
+        self.pump(now)
+
+    def pump(self, now: float) -> None:
+        """Send a frame of each stream in turn, as far as windows allow."""
+        turns = self._turns
+        while turns and self._h2.outbound_flow_control_window > 0:
+            flow = turns.popleft()
+            flow.queued = False
+            room = self._room(flow)
+            if not room or not self._worth(flow, room, now):
+                continue  # its own window, or time, brings it back
+            data = bytes(flow.unsent[:room])
+            del flow.unsent[:room]
+            flow.progress = now
+            flow.moved += len(data)
+            self._frame(flow, data)
+            if flow.unsent:
+                flow.queued = True
+                turns.append(flow)
+            elif flow.trailers is not None:
+                self._end(flow)
+            if flow.stream.blocked and len(flow.unsent) <= self._limit // 2:
+                self._unblock(flow.stream)
+
+    def forget(self, flow: Flow) -> None:
+        """The stream has ended, one way or another."""
+        if flow.queued:
+            self._turns.remove(flow)
+        flow.unsent.clear()
+        if flow.stream.blocked:
+            self._unblock(flow.stream)
+
+    # -- inside --
+
+    def _room(self, flow: Flow) -> int:
+        h2 = self._h2
+        return max(
+            0,
+            min(
+                h2.outbound_flow_control_window,
+                h2.streams[flow.number].outbound_flow_control_window,
+                h2.max_outbound_frame_size,
+                _TURN,
+            ),
+        )
+
+    def _worth(self, flow: Flow, room: int, now: float) -> bool:
+        """Whether to send a frame of this size now.
+
+        Small frames for small windows make an answer cost thirty times as
+        much (CVE-2019-9511); a client may insist, but not too often.
+        """
+        return (
+            room >= SMALL or room >= len(flow.unsent) or self._small.take(now)
+        )
+
+    def _unblock(self, stream: Stream) -> None:
+        stream.blocked = False
+        self._wake(stream)
+
+    def _frame(self, flow: Flow, data: bytes) -> None:
+        if not flow.unsent:
+            self._idle.earn(2)
+        ends = flow.last and not flow.unsent and flow.trailers is None
+        self._h2.send_data(flow.number, data, ends)
+        if ends:
+            self._finished(flow)
+
+    def _end(self, flow: Flow) -> None:
+        if flow.trailers:
+            self._h2.send_headers(flow.number, flow.trailers, True)
+        else:
+            self._h2.end_stream(flow.number)
+        self._finished(flow)
+
+
+def is_stuck(flow: Flow, limits: Limits, now: float) -> bool:
+    """Return whether the peer takes what is unsent too slowly, or not."""
+    return bool(flow.unsent) and (
+        _over(now - flow.progress, limits.write_timeout)
+        or _is_slow(
+            flow.moved, now - flow.since, limits.write_min_rate, limits
+        )
+    )
+
+
+def is_starved(flow: Flow, limits: Limits, now: float) -> bool:
+    """Return whether the content comes too slowly, or not at all.
+
+    Only while the application waits for it.
+    """
+    if flow.wanted is None:
+        return False
+    waited = now - flow.wanted
+    return _over(waited, limits.body_idle_timeout) or _is_slow(
+        flow.arrived, flow.waited + waited, limits.body_min_rate, limits
+    )
+
+
+def _is_slow(
+    size: int, seconds: float, rate: int | None, limits: Limits
+) -> bool:
+    beyond = seconds - limits.rate_grace
+    return rate is not None and beyond > 0 and size < rate * beyond
+
+
+def _over(waited: float, limit: float | None) -> bool:
+    return limit is not None and waited >= limit
