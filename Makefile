@@ -14,7 +14,7 @@ help:
 	@echo 'make check   lint, types, tests'
 	@echo 'make lint    format and rules (ruff)'
 	@echo 'make types   mypy --strict and pyright'
-	@echo 'make bench   measure'
+	@echo 'make bench   instructions per request, beside other servers (valgrind)'
 
 demo: $(VENV)/.run
 	@$(BIN)/python -m microquart run examples/demo/app.py $(ARGS)
@@ -33,7 +33,7 @@ types: $(VENV)/.dev
 	@$(BIN)/pyright
 
 bench: $(VENV)/.dev
-	@for measure in tests/bench/*.py; do $(BIN)/python $$measure || exit 1; done
+	@$(BIN)/python tests/bench/server.py $(ARGS)
 
 clean:
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

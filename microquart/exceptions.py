@@ -89,7 +89,7 @@ class RequestRedirect(HTTPException):
     answer cannot lead to another host.
     """
 
-    code: int = 308
+    code = 308
 
     def __init__(self, new_url: str) -> None:
         super().__init__(f"The resource is at {new_url}")
@@ -98,12 +98,12 @@ class RequestRedirect(HTTPException):
     def get_response(
         self, environ: object = None, scope: object = None
     ) -> Response:
-        return redirect_response(self.new_url, self.code)
+        return redirect_response(self.new_url, 308)
 
 
 class BadRequest(HTTPException):
     code = 400
-    description: str | None = "The server does not understand this request."
+    description = "The server does not understand this request."
 
 
 class BadRequestKeyError(BadRequest, KeyError):
@@ -115,9 +115,6 @@ class BadRequestKeyError(BadRequest, KeyError):
     "The server does not understand this request.\\nKeyError: 'page'"
     """
 
-    show_exception = False
-    _description: str | None = BadRequest.description
-
     def __init__(
         self,
         arg: object = None,
@@ -126,16 +123,19 @@ class BadRequestKeyError(BadRequest, KeyError):
     ) -> None:
         super().__init__(description, response)
         self.args = () if arg is None else (arg,)
+        self._shown = False
 
-    @property  # because the switch is set when the error has been made
-    def description(self) -> str | None:
-        if self.show_exception:
-            return f"{self._description}\nKeyError: {KeyError.__str__(self)}"
-        return self._description
+    @property
+    def show_exception(self) -> bool:
+        return self._shown
 
-    @description.setter
-    def description(self, value: str | None) -> None:
-        self._description = value
+    @show_exception.setter
+    def show_exception(self, value: bool) -> None:
+        if value != self._shown:
+            key = f"\nKeyError: {KeyError.__str__(self)}"
+            text = self.description or ""
+            self.description = text + key if value else text.removesuffix(key)
+            self._shown = value
 
 
 class SecurityError(BadRequest):

@@ -201,12 +201,13 @@ class MultiPartParser:
         size = 0
         with ExitStack() as opened:
             parts = _Parts(self, content_length, opened)
-            cut = _cutter()(boundary, self.max_form_parts)
             try:
+                cut = _cutter()(boundary, self.max_form_parts)
                 async for chunk in body:
                     size += len(chunk)
                     _check_size(size, self.max_content_length)
-                    await parts.take(cut(chunk))
+                    if chunk:  # to the library, nothing means the end
+                        await parts.take(cut(chunk))
                 await parts.take(cut(b""))
             except ParserLimitReached as error:
                 raise RequestEntityTooLarge(f"The form: {error}.") from error

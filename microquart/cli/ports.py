@@ -20,13 +20,14 @@ def explain(error: BindError, option: str) -> str:
     bind = parse_bind(error.bind)
     if bind.kind != "tcp":
         return str(error.strerror)
-    advice = f"try {_other(bind.host, bind.port, option)}"
     match error.errno:
         case errno.EADDRINUSE:
             user = owner(bind.port) or "another process"
-            return f"port {bind.port} is used by {user}; {advice}"
+            other = _other(bind.host, bind.port, option)
+            return f"port {bind.port} is used by {user}; try {other}"
         case errno.EACCES:
-            return f"this user may not listen on port {bind.port}; {advice}"
+            other = _other(bind.host, bind.port, option)
+            return f"port {bind.port} needs the rights of root; try {other}"
         case errno.EADDRNOTAVAIL | socket.EAI_NONAME:
             return (
                 f"{bind.host} is no address of this machine; "
@@ -44,9 +45,9 @@ def _other(host: str, port: int, option: str) -> str:
 
 
 def free_port(host: str, first: int) -> int:
-    """Return the first port from ``first`` on that nobody listens on."""
+    """Return a port that nobody listens on, ``first`` or soon after it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in range(first, 65536):
+    for port in range(first, min(first + 100, 65536)):
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -164,8 +164,13 @@ class MultiDict(dict[K, V]):
         return type(self)(self)
 
     def __eq__(self, other: object) -> bool:
-        several = other._several if isinstance(other, MultiDict) else {}
-        return dict.__eq__(self, other) and self._several == several
+        if isinstance(other, MultiDict):
+            several = other._several
+        elif isinstance(other, dict):
+            several = {}
+        else:
+            return NotImplemented
+        return self._several == several and dict.__eq__(self, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other

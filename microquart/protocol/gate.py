@@ -154,7 +154,7 @@ class Gate:
         frames.check_size(kind, flags, size)
         if kind == DATA:
             idle = not (size or flags & END_STREAM)
-        elif kind == HEADERS or kind == CONTINUATION:
+        elif kind in (HEADERS, CONTINUATION):
             self._grow(kind, flags, size)
             idle = not (size or flags & END_HEADERS)
         elif kind == WINDOW_UPDATE:
@@ -188,7 +188,7 @@ class Gate:
             return self._screen_settings(flags, number, frame)
         if kind == PING:
             self.control += 1
-        elif kind == PRIORITY or kind == GOAWAY:
+        elif kind in (PRIORITY, GOAWAY):
             self._set_aside(kind, number)
             return b""
         elif number not in self._open and number:

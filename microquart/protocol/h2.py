@@ -116,8 +116,9 @@ class H2Connection:
         gate = self._gate
         gate.feed(data)
         try:
-            while (frame := gate.read(self.now)) is not None:
-                self._take(frame)
+            while not self.closed and (frame := gate.read(self.now)):
+                for event in self.h2.receive_data(frame):
+                    self._handle(event)
         except ProtocolError as error:
             self.h2.close_connection(error.code, str(error).encode())
             self._end()
@@ -268,10 +269,6 @@ class H2Connection:
         # it is refused (RFC 9113, 5.1.2).
         values[SettingCodes.MAX_CONCURRENT_STREAMS] = frames.MAX_STREAM
         self.h2.local_settings = Settings(client=False, initial_values=values)
-
-    def _take(self, frame: bytes) -> None:
-        for event in self.h2.receive_data(frame):
-            self._handle(event)
 
     def _write_frame(self, frame: bytes) -> None:
         """Send a frame that h2 would not send, in its order."""
@@ -474,12 +471,13 @@ class H2Connection:
     def _was_reset(self, event: h2.events.StreamReset) -> None:
         flow = self._flows.get(event.stream_id or 0)
         if flow is not None:
+            if not (event.remote_reset or flow.whole):
+                self._bury(flow.number)
             self._drop(flow)
             self._lose(flow)
-        if event.remote_reset:
-            self._budgets.resets.spend(self.now)
-        else:
-            self._budgets.errors.spend(self.now)
+        budgets = self._budgets
+        budget = budgets.resets if event.remote_reset else budgets.errors
+        budget.spend(self.now)
 
     def _reset(self, flow: Flow, code: int) -> None:
         if flow.number in self._flows:
@@ -487,11 +485,14 @@ class H2Connection:
             self._drop(flow)
 
     def _reset_number(self, number: int, ended: bool, code: int) -> None:
-        stream = self.h2.streams[number]
         if not ended:
-            self._gate.bury(number, stream.inbound_flow_control_window)
+            self._bury(number)
         self.h2.reset_stream(number, code)
         self._gate.control += 1
+
+    def _bury(self, number: int) -> None:
+        window = self.h2.streams[number].inbound_flow_control_window
+        self._gate.bury(number, window)
 
     def _drop(self, flow: Flow) -> None:
         """Forget a stream that is closed on the wire."""

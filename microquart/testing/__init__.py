@@ -40,9 +40,12 @@ __all__ = [
 ]
 
 
+# The runner is click's, and an application without commands has no use for
+# click: it comes when somebody asks.
+QuartCliRunner: type[Any]
+
+
 def __getattr__(name: str) -> Any:
-    # The runner is click's, and an application without commands has no use
-    # for click.
     if name == "QuartCliRunner":
         from microquart.testing.runner import QuartCliRunner
 

@@ -15,6 +15,7 @@ import anyio.lowlevel
 
 from microquart.asgi import (
     ASGIApplication,
+    Extensions,
     Fields,
     HTTPScope,
     ReceiveMessage,
@@ -89,11 +90,11 @@ class TestConnection(Generic[S, T]):
         self._answered = anyio.Event()
         self._gone = False
         self._watchers: list[Callable[[], object]] = []
-        if scope.get("extensions") is not None:
-            scope["extensions"] = {
-                "microquart.disconnect": {"watch": self._watchers.append},
-                **(scope["extensions"] or {}),
-            }
+        extensions = scope.get("extensions")
+        if extensions is not None:
+            ours: Extensions = {"microquart.disconnect": {"watch": self.watch}}
+            ours.update(extensions)
+            scope["extensions"] = ours
 
     # -- as the test sees it --
 
@@ -138,6 +139,13 @@ class TestConnection(Generic[S, T]):
         return self._task.variables
 
     # -- as the application sees it --
+
+    def watch(self, callback: Callable[[], object]) -> None:
+        """Have ``callback`` called once if the client leaves."""
+        if self._gone:
+            callback()
+        else:
+            self._watchers.append(callback)
 
     async def _asgi_receive(self) -> ReceiveMessage:
         await anyio.lowlevel.checkpoint()

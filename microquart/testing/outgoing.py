@@ -66,6 +66,8 @@ class Outgoing:
             # The user may name another media type, but not another boundary.
             if name not in fields or "boundary" in value:
                 fields[name] = value
+        if content:
+            fields.setdefault("Content-Length", len(content))
         return cls(
             method,
             scheme,

@@ -15,7 +15,15 @@ from inspect import iscoroutine
 from io import BytesIO
 from numbers import Number
 from types import EllipsisType
-from typing import Any, Literal, Protocol, Self, TypeAlias, overload
+from typing import (
+    Any,
+    Literal,
+    Protocol,
+    Self,
+    TypeAlias,
+    overload,
+    runtime_checkable,
+)
 
 from microquart.http.datastructures import Headers
 from microquart.http.ranges import ContentRange, RangeNotSatisfiable
@@ -342,6 +350,13 @@ class NotAResponse(TypeError):
         self.value = value
 
 
+@runtime_checkable
+class HasResponse(Protocol):
+    """An exception that can be answered, as an HTTPException can."""
+
+    def get_response(self) -> Response: ...
+
+
 def response_from(
     value: object,
     response_class: type[Response],
@@ -407,11 +422,8 @@ def _response(
         value, (str, bytes, bytearray, AsyncIterable, Iterator, ResponseBody)
     ):
         return response_class(value)
-    if isinstance(value, Exception):
-        answer: Callable[[], Response] | None
-        answer = getattr(value, "get_response", None)
-        if answer is not None:
-            return answer()
+    if isinstance(value, Exception) and isinstance(value, HasResponse):
+        return value.get_response()
     raise NotAResponse(value, _problem(value))
 
 

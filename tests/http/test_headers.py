@@ -166,16 +166,30 @@ def test_a_value_becomes_text(value, text):
 
 
 SETTERS = [
-    lambda name, value: Headers([(name, value)]),
-    lambda name, value: Headers({name: [value]}),
-    lambda name, value: Headers().add(name, value),
-    lambda name, value: Headers().set(name, value),
-    lambda name, value: Headers().__setitem__(name, value),
-    lambda name, value: Headers().setlist(name, [value]),
-    lambda name, value: Headers().setdefault(name, value),
-    lambda name, value: Headers().update({name: value}),
-    lambda name, value: Headers() | {name: value},
-    lambda name, value: Headers().extend([(name, value)]),
+    pytest.param(
+        lambda name, value: Headers([(name, value)]), id="made of pairs"
+    ),
+    pytest.param(
+        lambda name, value: Headers({name: [value]}), id="made of a mapping"
+    ),
+    pytest.param(lambda name, value: Headers().add(name, value), id="add"),
+    pytest.param(lambda name, value: Headers().set(name, value), id="set"),
+    pytest.param(
+        lambda name, value: Headers().__setitem__(name, value), id="setting"
+    ),
+    pytest.param(
+        lambda name, value: Headers().setlist(name, [value]), id="setlist"
+    ),
+    pytest.param(
+        lambda name, value: Headers().setdefault(name, value), id="setdefault"
+    ),
+    pytest.param(
+        lambda name, value: Headers().update({name: value}), id="update"
+    ),
+    pytest.param(lambda name, value: Headers() | {name: value}, id="union"),
+    pytest.param(
+        lambda name, value: Headers().extend([(name, value)]), id="extend"
+    ),
 ]
 
 
@@ -240,10 +254,10 @@ def test_what_was_received_is_unchecked():
 @pytest.mark.parametrize(
     "duplicate",
     [
-        copy.copy,
-        copy.deepcopy,
-        lambda original: pickle.loads(pickle.dumps(original)),
-        lambda original: original.copy(),
+        pytest.param(copy.copy, id="copy.copy"),
+        pytest.param(copy.deepcopy, id="copy.deepcopy"),
+        pytest.param(lambda one: pickle.loads(pickle.dumps(one)), id="pickle"),
+        pytest.param(lambda one: one.copy(), id="its own copy"),
     ],
 )
 def test_a_copy_is_equal_and_independent(headers, duplicate):

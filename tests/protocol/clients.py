@@ -1,0 +1,201 @@
+"""Clients: the real libraries in their client role, joined by function calls."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import h2.config
+import h2.connection
+import h2.events
+from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
+
+from microquart.protocol.h2 import H2Connection
+from microquart.protocol.limits import Limits
+from microquart.protocol.stream import Peer, Service, Stream
+from tests.protocol.conversation import hello
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+REQUEST = [
+    (b":method", b"GET"),
+    (b":scheme", b"http"),
+    (b":authority", b"x"),
+    (b":path", b"/"),
+]
+
+Lines = Iterable[tuple[bytes, bytes]]
+
+
+def request(
+    method: bytes = b"GET", *fields: tuple[bytes, bytes], **pseudo: bytes
+):
+    """Return the field lines of a request."""
+    values = {
+        "method": method,
+        "scheme": b"http",
+        "authority": b"x",
+        "path": b"/",
+    }
+    values.update(pseudo)
+    lines = [(b":" + name.encode(), value) for name, value in values.items()]
+    return [*lines, *fields]
+
+
+class H2Client:
+    """A client of ours with the connection that it speaks to.
+
+    What the server opens is answered at once by ``answer``.  ``events`` has
+    what the client has heard of the connection, and the other methods tell
+    what it has heard of a stream.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Any], None] = hello,
+        service: Service | None = None,
+        settings: dict[SettingCodes, int] | None = None,
+        begin: bool = True,
+        **limits: Any,
+    ) -> None:
+        self.answer = answer
+        self.service = service or Service(limits=Limits(**limits))
+        self.connection = self.make_connection()
+        self.h2 = h2.connection.H2Connection(
+            h2.config.H2Configuration(
+                client_side=True,
+                header_encoding=None,
+                validate_outbound_headers=False,
+                normalize_outbound_headers=False,
+            )
+        )
+        self.streams: dict[int, Any] = {}
+        self.woken: list[Stream] = []
+        self.events: list[h2.events.Event] = []
+        self.reads = True  # whether it opens its windows again
+        if begin:
+            if settings:
+                self.h2.local_settings.update(settings)
+                self.h2.local_settings.acknowledge()
+            self.h2.initiate_connection()
+            self.exchange()
+
+    def make_connection(self) -> H2Connection:
+        peer = Peer(("192.0.2.1", 1234), ("192.0.2.2", 80))
+        return H2Connection(peer, self.service, 0.0)
+
+    # -- what it says --
+
+    def request(
+        self, *fields: tuple[bytes, bytes], end: bool = True, lines: Any = None
+    ) -> int:
+        """Send a request, and return the number of its stream."""
+        number = self.h2.get_next_available_stream_id()
+        self.h2.send_headers(
+            number, lines or [*REQUEST, *fields], end_stream=end
+        )
+        self.exchange()
+        return number
+
+    def post(
+        self,
+        content: bytes = b"",
+        *fields: tuple[bytes, bytes],
+        end: bool = True,
+    ) -> int:
+        """Send a request with content."""
+        number = self.request(lines=request(b"POST", *fields), end=False)
+        if content or end:
+            self.send(number, content, end)
+        return number
+
+    def send(self, number: int, data: bytes, end: bool = False) -> None:
+        self.h2.send_data(number, data, end_stream=end)
+        self.exchange()
+
+    def reset(self, number: int, code: int = ErrorCodes.CANCEL) -> None:
+        self.h2.reset_stream(number, code)
+        self.exchange()
+
+    def says(self, raw: bytes) -> None:
+        """Send bytes which its library would not send."""
+        self.exchange()
+        self.connection.receive_data(raw)
+        self.exchange()
+
+    # -- the shell between the two --
+
+    def exchange(self) -> None:
+        """Carry bytes to and fro until both are silent."""
+        while True:
+            if data := self.h2.data_to_send():
+                self.connection.receive_data(data)
+            self.settle()
+            answer = self.connection.data_to_send()
+            if answer:
+                self.hears(answer)
+            elif not data:
+                return
+
+    def settle(self) -> None:
+        while opened := self.connection.opened():
+            for stream in opened:
+                self.streams[stream.number] = stream
+                self.answer(stream)
+        self.woken += self.connection.woken()
+
+    def hears(self, data: bytes) -> None:
+        for event in self.h2.receive_data(data):
+            self.events.append(event)
+            if isinstance(event, h2.events.DataReceived) and self.reads:
+                self.h2.acknowledge_received_data(
+                    event.flow_controlled_length, event.stream_id
+                )
+
+    def at(self, now: float) -> None:
+        """It is so late now."""
+        self.connection.now = now
+        self.connection.expire(now)
+        self.exchange()
+
+    # -- what it has heard --
+
+    def of(self, number: int, kind: type) -> list[Any]:
+        """Return the events of a stream, of one kind."""
+        return [
+            event
+            for event in self.events
+            if isinstance(event, kind) and event.stream_id == number
+        ]
+
+    def head(self, number: int) -> dict[bytes, bytes]:
+        """Return the fields of the answer."""
+        (event,) = self.of(number, h2.events.ResponseReceived)
+        return dict(event.headers)
+
+    def status(self, number: int) -> int | None:
+        events = self.of(number, h2.events.ResponseReceived)
+        return int(dict(events[0].headers)[b":status"]) if events else None
+
+    def content(self, number: int) -> bytes:
+        return b"".join(
+            event.data for event in self.of(number, h2.events.DataReceived)
+        )
+
+    def ended(self, number: int) -> bool:
+        return bool(self.of(number, h2.events.StreamEnded))
+
+    def reset_code(self, number: int) -> int | None:
+        events = self.of(number, h2.events.StreamReset)
+        return events[0].error_code if events else None
+
+    def goaways(self) -> list[tuple[int, int]]:
+        """Return the error code and the last stream of each GOAWAY."""
+        return [
+            (event.error_code, event.last_stream_id)
+            for event in self.events
+            if isinstance(event, h2.events.ConnectionTerminated)
+        ]
+
+    @property
+    def stream(self) -> Any:
+        """The last stream that the server has opened."""
+        return self.streams[max(self.streams)]

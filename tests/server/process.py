@@ -1,0 +1,78 @@
+"""A server in a process of its own, as a person starts it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PROGRAMS = Path(__file__).parent / "programs"
+TIMEOUT = 10.0  # seconds for a process to end
+
+
+@dataclass
+class Process:
+    """A running server, what it has said so far, and where it listens."""
+
+    popen: "subprocess.Popen[str]"
+    said: str = ""
+    port: int = 0
+
+    def wait_for(self, text: str) -> str:
+        """Read what the server says up to a line with this text."""
+        assert self.popen.stderr is not None
+        for line in self.popen.stderr:
+            self.said += line
+            if text in line:
+                return line
+        raise AssertionError(f"no {text!r} in:\n{self.said}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal; return the exit code."""
+        self.popen.send_signal(number)
+        return self.end()
+
+    def end(self) -> int:
+        """Wait until the server has ended; return its exit code."""
+        _, rest = self.popen.communicate(timeout=TIMEOUT)
+        self.said += rest
+        return self.popen.returncode
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes."""
+        return int(psutil.Process(self.popen.pid).memory_info().rss)
+
+
+@contextmanager
+def started(
+    program: str, *options: str, wait: bool = True, **environment: str
+) -> Iterator[Process]:
+    """Run ``microquart run`` round a block; the process ends with it."""
+    popen = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "microquart", "run", program),
+            *("--bind", "127.0.0.1:0", *options),
+        ],
+        cwd=PROGRAMS,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process = Process(popen)
+    try:
+        if wait:
+            line = process.wait_for("listening on")
+            found = re.search(r":(\d+)\b(?!.*:\d)", line)
+            process.port = int(found[1]) if found else 0
+        yield process
+    finally:
+        popen.kill()
+        popen.communicate()
