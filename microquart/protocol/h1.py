@@ -46,6 +46,9 @@ _LENGTH = re.compile(rb"\ncontent-length:[ \t]*+[0-9]{1,19}[ \t]*+\r").search
 _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,16}+)((?:[ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?+)\r\n"
 ).fullmatch
+_UNFINISHED_CHUNK_LINE = re.compile(
+    rb"(?:[0-9A-Fa-f]{1,16}+[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?+)?+\r?+"
+).fullmatch
 _TRAILERS = re.compile(
     rb"(?:%b:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n" % _TOKEN
 ).fullmatch
@@ -463,7 +466,7 @@ class H1Connection:
         if end < 2:
             if len(buffer) > limit:
                 self._refuse(ProtocolError("a chunk extension is too long"))
-            elif not _unfinished_chunk_line(buffer):
+            elif not _UNFINISHED_CHUNK_LINE(buffer):
                 self._refuse(ProtocolError("a chunk line is malformed"))
             return False
         line = _CHUNK_LINE(buffer[:end])
@@ -700,12 +703,6 @@ class H1Connection:
 
 def _over(waited: float, limit: float | None) -> bool:
     return limit is not None and waited >= limit
-
-
-def _unfinished_chunk_line(line: bytes | bytearray) -> bool:
-    """Return whether more bytes could make this a chunk line."""
-    line = line.removesuffix(b"\r")
-    return not line or _CHUNK_LINE(bytes(line) + b"\r\n") is not None
 
 
 def _too_long_line(limit: int) -> ProtocolError:

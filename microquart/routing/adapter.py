@@ -25,6 +25,9 @@ from microquart.routing.rules import Rule, encode_query
 # a backslash for a slash, and overlook tabs and line ends.
 FOREIGN = re.compile(r"[^\w!#$%&'()*+,\-./:;=?@\[\]~]", re.ASCII)
 
+# Bytes of a query that are no UTF-8 go through unchanged.
+RAW = ("utf-8", "surrogateescape")
+
 ABSOLUTE = re.compile(r"[a-zA-Z][\w+.\-]*://", re.ASCII)
 VARIABLE = re.compile("<([^>]+)>")
 
@@ -336,4 +339,4 @@ def flat(values: Mapping[str, Any]) -> Values:
 
 def sealed(url: str) -> str:
     """Return a URL in which only characters of URLs are left as they are."""
-    return FOREIGN.sub(lambda match: quote(match[0], safe=""), url)
+    return FOREIGN.sub(lambda match: quote(match[0], "", *RAW), url)

@@ -18,7 +18,7 @@ from microquart.exceptions import (
     RequestRedirect,
     WebsocketMismatch,
 )
-from microquart.routing.adapter import MapAdapter, Query, Values
+from microquart.routing.adapter import RAW, MapAdapter, Query, Values
 from microquart.routing.converters import (
     DEFAULT_CONVERTERS,
     PATH_SAFE,
@@ -315,7 +315,7 @@ class Map:
             request.scheme,
             request.method,
             request.path,
-            request.query_string.decode("latin-1"),
+            request.query_string.decode(*RAW),
         )
 
     def _bind_domain(self, domain: str) -> MapAdapter:

@@ -601,8 +601,7 @@ HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
             ("xchunked", HEAD + b"Transfer-Encoding: xchunked\r\n\r\n", 501),
             (
                 "chunked twice",
-                HEAD
-                + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+                HEAD + 2 * b"Transfer-Encoding: chunked\r\n" + b"\r\n",
                 400,
             ),
             (
