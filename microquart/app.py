@@ -8,9 +8,7 @@ Here they are put together, with configuration, files, templates and tools.
 
 import os
 import sys
-import warnings
-from asyncio import AbstractEventLoop
-from collections.abc import Awaitable, Callable, Mapping, ValuesView
+from collections.abc import Callable, Mapping, ValuesView
 from datetime import timedelta
 from functools import cached_property
 from logging import Logger
@@ -24,20 +22,24 @@ from microquart.config import (
     DEFAULT_CONFIG,
     Config,
     ConfigAttribute,
-    env_value,
     get_debug_flag,
 )
-from microquart.context import AppGlobals, Context, conversation_context
+from microquart.context import (
+    AppGlobals,
+    Context,
+    conversation_context,
+    current,
+    the_context,
+)
 from microquart.debug import routing_response, traceback_response
 from microquart.exceptions import Aborter, HTTPException
-from microquart.files import send_from_directory
 from microquart.flashing import get_flashed_messages
 from microquart.gateway import (
     ASGIHTTPConnection,
     ASGILifespan,
     ASGIWebsocketConnection,
 )
-from microquart.http.datastructures import Headers, ImmutableDict
+from microquart.http.datastructures import ImmutableDict
 from microquart.http.fields import Authorization
 from microquart.json.provider import DefaultJSONProvider, JSONProvider
 from microquart.logging import create_logger
@@ -57,6 +59,481 @@ from microquart.typing import (
     TemplateGlobalCallable,
     TemplateTestCallable,
 )
+from microquart.wrappers.redirect import redirect_response
 from microquart.wrappers.request import Request, RequestSettings
-from microquart.wrappers.response import Response, response_from
+from microquart.wrappers.response import (
+    HeadersValue,
+    Response,
+    response_from,
+)
 from microquart.wrappers.websocket import Websocket
+
+T_teardown = TypeVar("T_teardown", bound=TeardownCallable)
+T_shell_context_processor = TypeVar(
+    "T_shell_context_processor", bound=ShellContextProcessorCallable
+)
+T_template_filter = TypeVar("T_template_filter", bound=TemplateFilterCallable)
+T_template_global = TypeVar("T_template_global", bound=TemplateGlobalCallable)
+T_template_test = TypeVar("T_template_test", bound=TemplateTestCallable)
+
+HOST, PORT = "127.0.0.1", 5000
+
+
+class TestingClass:
+    """A class of ``testing``, brought in when somebody asks for it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, app: object, owner: type) -> Any:
+        from microquart import testing
+
+        return getattr(testing, self.name)
+
+
+def as_timedelta(value: timedelta | int) -> timedelta:
+    return value if isinstance(value, timedelta) else timedelta(seconds=value)
+
+
+class Quart(Serving):
+    """An application: made of views, called by a server.
+
+    ::
+
+        app = Quart(__name__)
+
+        @app.get("/")
+        async def index():
+            return "Hello"
+
+    ``import_name`` is where the files are sought.  Most methods may be
+    overridden, and each class named by an attribute may be replaced.
+    """
+
+    aborter_class = Aborter
+    app_ctx_globals_class = AppGlobals
+    asgi_http_class: type[ASGIHTTPProtocol] = ASGIHTTPConnection
+    asgi_lifespan_class: type[ASGILifespanProtocol] = ASGILifespan
+    asgi_websocket_class: type[ASGIWebsocketProtocol] = ASGIWebsocketConnection
+    config_class = Config
+    json_provider_class: type[JSONProvider] = DefaultJSONProvider
+    lock_class = anyio.Lock
+    request_class: type[Request] = Request
+    response_class: type[Response] = Response
+    websocket_class: type[Websocket] = Websocket
+    session_interface: SessionInterface = SecureCookieSessionInterface()
+    test_app_class = TestingClass("TestApp")
+    test_client_class = TestingClass("QuartClient")
+    test_cli_runner_class = TestingClass("QuartCliRunner")
+
+    default_config: Mapping[str, Any] = ImmutableDict(DEFAULT_CONFIG)
+    jinja_options: dict[str, Any] = {}
+
+    testing = ConfigAttribute[bool]("TESTING")
+    secret_key = ConfigAttribute[str | bytes | None]("SECRET_KEY")
+    permanent_session_lifetime = ConfigAttribute[timedelta](
+        "PERMANENT_SESSION_LIFETIME", as_timedelta
+    )
+
+    # What lifespan's scope offers to be filled by before_serving.
+    state: dict[str, Any]
+
+    _settings: tuple[int, RequestSettings] | None = None
+
+    def __init__(
+        self,
+        import_name: str,
+        static_url_path: str | None = None,
+        static_folder: FilePath | None = "static",
+        static_host: str | None = None,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+        template_folder: FilePath | None = "templates",
+        instance_path: str | None = None,
+        instance_relative_config: bool = False,
+        root_path: str | None = None,
+    ) -> None:
+        super().__init__(
+            import_name,
+            static_folder,
+            static_url_path,
+            template_folder,
+            root_path,
+        )
+        if instance_path is None:
+            instance_path = self.auto_find_instance_path()
+        elif not os.path.isabs(instance_path):
+            raise ValueError(
+                "If an instance path is provided it must be absolute. A "
+                "relative path was given instead."
+            )
+        self.instance_path = instance_path
+        self.config = self.make_config(instance_relative_config)
+        self.aborter = self.make_aborter()
+        self.json = self.json_provider_class(self)
+        self.state = {}
+        self.extensions: dict[str, Any] = {}
+        self.blueprints: dict[str, Blueprint] = {}
+        self.shell_context_processors: list[ShellContextProcessorCallable] = []
+        self.teardown_appcontext_funcs = []
+        self.url_build_error_handlers = []
+        self.url_map = self.url_map_class(host_matching=host_matching)
+        self.subdomain_matching = subdomain_matching
+        if self.has_static_folder:
+            if bool(static_host) != host_matching:
+                raise AssertionError(
+                    "Invalid static_host/host_matching combination"
+                )
+            self.add_url_rule(
+                f"{self.static_url_path}/<path:filename>",
+                "static",
+                self.send_static_file,
+                host=static_host,
+            )
+
+    def _check_setup_finished(self, f_name: str) -> None:
+        if self._got_first_request:
+            raise AssertionError(
+                f"The setup method '{f_name}' can no longer be called on the "
+                "application. It has already handled its first request, any "
+                "changes will not be applied consistently.\n"
+                "Make sure all imports, decorators, functions, etc. needed to "
+                "set up the application are done before running it."
+            )
+
+    # -- what it is --
+
+    @cached_property
+    def name(self) -> str:
+        """The import name, or the file's name if that is the program."""
+        if self.import_name != "__main__":
+            return self.import_name
+        file = getattr(sys.modules["__main__"], "__file__", None)
+        if file is None:
+            return "__main__"
+        return os.path.splitext(os.path.basename(file))[0]
+
+    @cached_property
+    def logger(self) -> Logger:
+        return create_logger(self)
+
+    @cached_property
+    def cli(self) -> Any:
+        """The group for the application's commands; it brings click in."""
+        from microquart.commands import AppGroup
+
+        return AppGroup(self.name)
+
+    @property
+    def debug(self) -> bool:
+        """Whether errors are explained and templates reloaded."""
+        return bool(self.config["DEBUG"])
+
+    @debug.setter
+    def debug(self, value: bool) -> None:
+        self.config["DEBUG"] = value
+        # Making the environment only for that would bring Jinja in.
+        if "jinja_env" in vars(self) and (
+            self.config["TEMPLATES_AUTO_RELOAD"] is None
+        ):
+            self.jinja_env.auto_reload = value
+
+    def make_config(self, instance_relative: bool = False) -> Config:
+        """Return the configuration with its defaults."""
+        root = self.instance_path if instance_relative else self.root_path
+        defaults = {**self.default_config, "DEBUG": get_debug_flag()}
+        return self.config_class(root, defaults)
+
+    def make_aborter(self) -> Aborter:
+        """Return what ``abort()`` calls."""
+        return self.aborter_class()
+
+    @property
+    def request_settings(self) -> RequestSettings:
+        """The limits for requests, made anew when the configuration changes."""
+        version = self.config.version
+        if self._settings is None or self._settings[0] != version:
+            config = self.config
+            settings = RequestSettings(
+                json=self.json,
+                max_content_length=config["MAX_CONTENT_LENGTH"],
+                body_timeout=config["BODY_TIMEOUT"],
+                max_form_memory_size=config["MAX_FORM_MEMORY_SIZE"],
+                max_form_parts=config["MAX_FORM_PARTS"],
+                trusted_hosts=config["TRUSTED_HOSTS"],
+                debug=self.debug,
+            )
+            self._settings = version, settings
+        return self._settings[1]
+
+    # -- files --
+
+    def auto_find_instance_path(self) -> str:
+        """Return where files of this deployment are, by where we are."""
+        prefix, folder = find_package(self.import_name)
+        if prefix is None:
+            return os.path.join(folder, "instance")
+        return os.path.join(prefix, "var", f"{self.name}-instance")
+
+    async def open_instance_resource(
+        self, path: FilePath, mode: str = "rb"
+    ) -> anyio.AsyncFile[Any]:
+        """Open a file below ``instance_path`` to be read."""
+        return await open_to_read(self.instance_path, path, mode)
+
+    # -- registering --
+
+    @setupmethod
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """Take up a blueprint; the options stand above its own."""
+        blueprint.register(self, options)
+
+    def iter_blueprints(self) -> ValuesView[Blueprint]:
+        return self.blueprints.values()
+
+    @setupmethod
+    def teardown_appcontext(self, func: T_teardown) -> T_teardown:
+        """Call ``func`` at the end of each application context."""
+        self.teardown_appcontext_funcs.append(func)
+        return func
+
+    @setupmethod
+    def shell_context_processor(
+        self, func: T_shell_context_processor
+    ) -> T_shell_context_processor:
+        """Have ``func`` return names for the shell."""
+        self.shell_context_processors.append(func)
+        return func
+
+    def make_shell_context(self) -> dict[str, Any]:
+        """Return the names that the shell knows."""
+        names: dict[str, Any] = {"app": self}
+        ctx = current.get(None)
+        names["g"] = None if ctx is None else ctx.g
+        for processor in self.shell_context_processors:
+            names.update(processor())
+        return names
+
+    # -- templates --
+
+    @cached_property
+    def jinja_env(self) -> Any:
+        """Jinja's environment, made when it is first asked for."""
+        return self.create_jinja_environment()
+
+    @property
+    def jinja_environment(self) -> Any:
+        from microquart.environment import Environment
+
+        return Environment
+
+    def create_jinja_environment(self) -> Any:
+        """Return a new environment with the globals that templates have."""
+        options = {
+            "autoescape": self.select_jinja_autoescape,
+            "auto_reload": self.config["TEMPLATES_AUTO_RELOAD"],
+            **self.jinja_options,
+        }
+        if options["auto_reload"] is None:
+            options["auto_reload"] = self.debug
+        environment = self.jinja_environment(self, **options)
+        environment.globals.update(
+            config=self.config,
+            get_flashed_messages=get_flashed_messages,
+            url_for=self.url_for,
+        )
+        environment.policies["json.dumps_function"] = self.json.dumps
+        return environment
+
+    def create_global_jinja_loader(self) -> Any:
+        """Return what finds templates, here and in the blueprints."""
+        from microquart.environment import DispatchingJinjaLoader
+
+        return DispatchingJinjaLoader(self)
+
+    def select_jinja_autoescape(self, filename: str | None) -> bool:
+        """Tell whether values are escaped in a template of this name."""
+        return select_autoescape(filename)
+
+    async def update_template_context(self, context: dict[str, Any]) -> None:
+        """Add what the context processors return; what is there stays."""
+        await update_template_context(self, conversation_context(), context)
+
+    @setupmethod
+    def template_filter(
+        self, name: str | None = None
+    ) -> Callable[[T_template_filter], T_template_filter]:
+        """Give the function below to templates as a filter."""
+
+        def decorator(func: T_template_filter) -> T_template_filter:
+            self.add_template_filter(func, name)
+            return func
+
+        return decorator
+
+    @setupmethod
+    def add_template_filter(
+        self, f: TemplateFilterCallable, name: str | None = None
+    ) -> None:
+        """Do what the decorator does, without one."""
+        self.jinja_env.filters[name or f.__name__] = f
+
+    @setupmethod
+    def template_test(
+        self, name: str | None = None
+    ) -> Callable[[T_template_test], T_template_test]:
+        """Give the function below to templates as a test."""
+
+        def decorator(func: T_template_test) -> T_template_test:
+            self.add_template_test(func, name)
+            return func
+
+        return decorator
+
+    @setupmethod
+    def add_template_test(
+        self, f: TemplateTestCallable, name: str | None = None
+    ) -> None:
+        """Do what the decorator does, without one."""
+        self.jinja_env.tests[name or f.__name__] = f
+
+    @setupmethod
+    def template_global(
+        self, name: str | None = None
+    ) -> Callable[[T_template_global], T_template_global]:
+        """Give the function below to templates."""
+
+        def decorator(func: T_template_global) -> T_template_global:
+            self.add_template_global(func, name)
+            return func
+
+        return decorator
+
+    @setupmethod
+    def add_template_global(
+        self, f: TemplateGlobalCallable, name: str | None = None
+    ) -> None:
+        """Do what the decorator does, without one."""
+        self.jinja_env.globals[name or f.__name__] = f
+
+    # -- responses --
+
+    async def make_response(self, result: Result) -> Response:
+        """Turn what a view returns into a response.
+
+        Raises:
+            NotAResponse: a TypeError: that cannot be.
+        """
+        if isinstance(result, HTTPException):
+            return result.get_response()
+        return response_from(result, self.response_class, self.json.response)
+
+    async def make_default_options_response(self) -> Response:
+        """Answer OPTIONS with the methods of the rules for the path."""
+        methods = the_context("request").bind().allowed_methods()
+        return self.response_class("", headers={"Allow": ", ".join(methods)})
+
+    def redirect(self, location: str, code: int = 302) -> Response:
+        """Return a response that leads elsewhere."""
+        return redirect_response(location, code, self.response_class)
+
+    def answer_crash(
+        self, error: Exception, conversation: Request | Websocket
+    ) -> Response:
+        """Answer what passed all error handlers by a page, in development.
+
+        Elsewhere it is raised, for the server, or the test, to see.
+        """
+        if self.debug and not self.testing:
+            return traceback_response(error, conversation, self.config)
+        raise error
+
+    # -- contexts for tools and tests --
+
+    def test_request_context(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: HeadersValue | None = None,
+        query_string: Mapping[str, Any] | None = None,
+        scheme: str = "http",
+        send_push_promise: object = None,
+        data: str | bytes | None = None,
+        form: Mapping[str, Any] | None = None,
+        json: Any = ...,
+        root_path: str = "",
+        http_version: str = "1.1",
+        scope_base: Mapping[str, Any] | None = None,
+        auth: Authorization | tuple[str, str] | None = None,
+        subdomain: str | None = None,
+    ) -> Context:
+        """Return the context of a request that nobody has sent."""
+        from microquart import testing
+
+        fields, path, query = testing.make_test_headers_path_and_query_string(
+            self, path, headers, query_string, auth, subdomain
+        )
+        body, described = testing.make_test_body_with_headers(
+            data=data,
+            form=form,
+            json=testing.sentinel if json is ... else json,
+            app=self,
+        )
+        fields.update(described)
+        scope = testing.make_test_scope(
+            "http",
+            path,
+            method,
+            fields,
+            query,
+            scheme,
+            root_path,
+            http_version,
+            scope_base,
+        )
+        messages: list[ReceiveMessage] = [
+            {"type": "http.disconnect"},
+            {"type": "http.request", "body": body, "more_body": False},
+        ]
+
+        async def receive() -> ReceiveMessage:
+            return messages.pop() if len(messages) > 1 else messages[0]
+
+        request = self.request_class(scope, receive, self.request_settings)
+        return self.request_context(request)
+
+    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> Any:
+        """Return a client that sends requests without a server."""
+        return self.test_client_class(self, use_cookies=use_cookies, **kwargs)
+
+    def test_app(self) -> Any:
+        """Return the application with its lifespan, to be entered."""
+        return self.test_app_class(self)
+
+    def test_cli_runner(self, **kwargs: Any) -> Any:
+        """Return what runs the application's commands."""
+        return self.test_cli_runner_class(self, **kwargs)
+
+    # -- ASGI --
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Be called by a server; middleware goes round ``asgi_app``."""
+        await self.asgi_app(scope, receive, send)
+
+    async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one scope.
+
+        ::
+
+            app.asgi_app = Middleware(app.asgi_app)
+        """
+        match scope["type"]:
+            case "http":
+                await self.asgi_http_class(self, scope)(receive, send)
+            case "websocket":
+                await self.asgi_websocket_class(self, scope)(receive, send)
+            case "lifespan":
+                await self.asgi_lifespan_class(self, scope)(receive, send)
+            case other:
+                raise RuntimeError(f"ASGI scope of unknown type {other!r}")

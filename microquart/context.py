@@ -38,6 +38,7 @@ from microquart.signals import (
     websocket_tearing_down,
 )
 from microquart.wrappers.request import Request
+from microquart.wrappers.response import Response
 from microquart.wrappers.websocket import Websocket
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -113,6 +114,9 @@ class Application(SessionApplication, Protocol):
 
     @property
     def session_interface(self) -> SessionInterface: ...
+
+    @property
+    def response_class(self) -> type[Response]: ...
 
     def ensure_async(self, func: Callable[..., Any]) -> AsyncFunction: ...
 

@@ -350,11 +350,12 @@ def parse_urlencoded(
 
     ``errors``: what becomes of escaped bytes that are no UTF-8.
     """
+    cut = [pair.partition("=") for pair in text.split("&") if pair]
+    if "%" not in text and "+" not in text:
+        return [(name, value) for name, _, value in cut]
     return [
         (_decode(name, errors), _decode(value, errors))
-        for name, _, value in (
-            pair.partition("=") for pair in text.split("&") if pair
-        )
+        for name, _, value in cut
     ]
 
 

@@ -8,15 +8,18 @@ merged into the application's, under the name that it is registered by.
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from functools import update_wrapper
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property, update_wrapper
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import anyio
 
+from microquart.context import the_context
 from microquart.exceptions import HTTPException, default_exceptions
+from microquart.files import send_from_directory
 from microquart.typing import (
     AfterRequestCallable,
     AfterWebsocketCallable,
@@ -32,6 +35,7 @@ from microquart.typing import (
     URLValuePreprocessorCallable,
     WebsocketCallable,
 )
+from microquart.wrappers.response import Response
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -159,6 +163,37 @@ class Scaffold:
     @static_url_path.setter
     def static_url_path(self, value: str | None) -> None:
         self._static_url_path = None if value is None else value.rstrip("/")
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """Return for how many seconds a cache may keep a file; None: ask."""
+        value = the_context("app").app.config["SEND_FILE_MAX_AGE_DEFAULT"]
+        if isinstance(value, timedelta):
+            return int(value.total_seconds())
+        seconds: int | None = value
+        return seconds
+
+    async def send_static_file(self, filename: str) -> Response:
+        """Answer with a file from the static folder."""
+        if self.static_folder is None:
+            raise RuntimeError("No static folder for this object")
+        ctx = the_context("request")
+        return await send_from_directory(
+            self.static_folder,
+            filename,
+            request=ctx.request,
+            max_age=self.get_send_file_max_age,
+            response_class=ctx.app.response_class,
+        )
+
+    @cached_property
+    def jinja_loader(self) -> Any:
+        """Jinja's loader for the template folder; None without one."""
+        if self.template_folder is None:
+            return None
+        from jinja2 import FileSystemLoader
+
+        folder = os.fsdecode(self.template_folder)
+        return FileSystemLoader(os.path.join(self.root_path, folder))
 
     async def open_resource(
         self, path: FilePath, mode: str = "rb"
@@ -492,7 +527,3 @@ def blueprints_of(endpoint: str | None) -> list[str]:
     """Return the blueprints that an endpoint is in, inner first."""
     blueprint = (endpoint or "").rpartition(".")[0]
     return chain_of(blueprint) if blueprint else []
-
-
-def outwards(names: Iterable[str]) -> list[AppOrBlueprintKey]:
-    return [*names, None]

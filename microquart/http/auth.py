@@ -205,12 +205,14 @@ def _read(value: str | None) -> tuple[str, Parameters, str | None]:
     # An equals sign that is not the padding of a token (RFC 9110, 11.4).
     if "=" in rest.rstrip("="):
         return scheme.lower(), parse_dict(rest), None
-    return scheme.lower(), {}, rest
+    return scheme.lower(), {}, rest or None
 
 
 def _decode_basic(token: str | None) -> Parameters | None:
+    if token is None:
+        return None
     try:
-        user = b64decode(token or "", validate=True).decode()
+        user = b64decode(token, validate=True).decode()
     except ValueError:  # no base64, not even ASCII, or no UTF-8
         return None
     username, _, password = user.partition(":")

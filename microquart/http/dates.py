@@ -38,7 +38,7 @@ def parse_date(value: str | None) -> datetime | None:
     if match is None:
         return None
     year, day = int(match["year"]), int(match["day"])
-    if year < 100:
+    if len(match["year"]) == 2:
         year += 1900 if year >= 69 else 2000
     hour, minute, second = map(int, match.group("hour", "minute", "second"))
     try:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Self
 
-_ETAG = re.compile(
-    r'(?:^|,)\s*+([Ww]/)?+(?:"([^"]*+)"|([^\s",]++))\s*+(?=,|$)'
-)
+# Without quotes it is malformed, and understood all the same.
+_ONE = r'\s*+([Ww]/)?+(?:"([^"]*+)"|([^\s",]++))\s*+'
+_ETAG = re.compile(_ONE)
+_ITEM = re.compile(rf"(?:^|,){_ONE}(?=,|$)")
 
 
 class ETags(Collection[str]):
@@ -42,7 +43,7 @@ class ETags(Collection[str]):
             return cls(star_tag=True)
         strong: list[str] = []
         weak: list[str] = []
-        for mark, quoted, bare in _ETAG.findall(value):
+        for mark, quoted, bare in _ITEM.findall(value):
             (weak if mark else strong).append(quoted or bare)
         return cls(strong, weak)
 
@@ -106,16 +107,12 @@ def quote_etag(etag: str, weak: bool = False) -> str:
 
 
 def unquote_etag(value: str | None) -> tuple[str, bool] | tuple[None, None]:
-    """Return an etag without its quotes, and whether it is weak.
+    """Return an etag without its quotes, and whether it is weak, or Nones.
 
     >>> unquote_etag('W/"a"')
     ('a', True)
     """
-    text = (value or "").strip()
-    if not text:
+    match = _ETAG.fullmatch(value or "")
+    if match is None:
         return None, None
-    weak = text[:2] in ("W/", "w/")
-    text = text[2:] if weak else text
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        text = text[1:-1]
-    return text, weak
+    return match[2] or match[3] or "", match[1] is not None

@@ -211,6 +211,9 @@ class IfRange:
         if date is not None:
             return cls(date=date)
         etag, weak = unquote_etag(value)
+        if value and etag is None:
+            # A condition, and one that nothing can meet.
+            return cls("", weak=True)
         return cls(etag, weak=bool(weak))
 
     def matches(

@@ -11,13 +11,12 @@ those of ``woken()``, and looks at ``paused``, ``closing`` and ``closed``.
 from collections.abc import Iterable
 from typing import Protocol
 
+from microquart.protocol.gate import PREFACE
 from microquart.protocol.h1 import H1Connection
+from microquart.protocol.h2 import H2Connection
 from microquart.protocol.stream import Peer, Service, Stream
 
 __all__ = ["PREFACE", "Connection", "Peer", "Service", "Stream", "connect"]
-
-# RFC 9113 3.4: what a client sends first when it knows it may speak HTTP/2.
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 class Connection(Protocol):
@@ -79,4 +78,11 @@ def connect(
     ``alpn`` is what TLS has agreed on.  Without it the first bytes tell:
     HTTP/2 begins with its preface, and no other protocol does.
     """
+    if alpn == "h2":
+        return H2Connection(peer, service, now)
+    if alpn is None and service.prior_knowledge and not peer.secure:
+        if first.startswith(PREFACE):
+            return H2Connection(peer, service, now)
+        if PREFACE.startswith(first):
+            return None
     return H1Connection(peer, service, now)

@@ -193,7 +193,10 @@ def is_stuck(flow: Flow, limits: Limits, now: float) -> bool:
     return bool(flow.unsent) and (
         _over(now - flow.progress, limits.write_timeout)
         or _is_slow(
-            flow.moved, now - flow.since, limits.write_min_rate, limits
+            flow.moved,
+            flow.progress - flow.since,
+            limits.write_min_rate,
+            limits,
         )
     )
 
@@ -203,17 +206,19 @@ def is_starved(flow: Flow, limits: Limits, now: float) -> bool:
 
     Only while the application waits for it.
     """
-    if flow.wanted is None:
-        return False
-    waited = now - flow.wanted
-    return _over(waited, limits.body_idle_timeout) or _is_slow(
-        flow.arrived, flow.waited + waited, limits.body_min_rate, limits
+    return flow.wanted is not None and (
+        _over(now - flow.wanted, limits.body_idle_timeout)
+        or _is_slow(flow.arrived, flow.waited, limits.body_min_rate, limits)
     )
 
 
 def _is_slow(
     size: int, seconds: float, rate: int | None, limits: Limits
 ) -> bool:
+    """Whether so much in so many seconds is a trickle.
+
+    The seconds end with what has come last: silence has a limit of its own.
+    """
     beyond = seconds - limits.rate_grace
     return rate is not None and beyond > 0 and size < rate * beyond
 

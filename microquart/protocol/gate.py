@@ -158,7 +158,8 @@ class Gate:
             self._grow(kind, flags, size)
             idle = not (size or flags & END_HEADERS)
         elif kind == WINDOW_UPDATE:
-            idle = int.from_bytes(frame[HEAD_SIZE:], "big") < frames.SMALL
+            increment = int.from_bytes(frame[HEAD_SIZE:], "big")
+            idle = increment & frames.MAX_STREAM < frames.SMALL
         else:
             # RST_STREAM has a budget of its own, where it ends a stream.
             idle = kind != RST_STREAM
@@ -186,6 +187,9 @@ class Gate:
         """Return what h2 is to see of a frame."""
         if kind == SETTINGS:
             return self._screen_settings(flags, number, frame)
+        if kind == WINDOW_UPDATE:
+            # h2 does not ignore the reserved bit.
+            frame = frame[:HEAD_SIZE] + bytes([frame[HEAD_SIZE] & 0x7F]) + frame[10:]
         if kind == PING:
             self.control += 1
         elif kind in (PRIORITY, GOAWAY):

@@ -13,7 +13,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
@@ -92,7 +92,12 @@ class BaseRequestWebsocket(RequestFields):
     dict_storage_class: type[MultiDict[str, Any]] = ImmutableMultiDict
     list_storage_class: type[list[Any]] = list
 
+    # Of a websocket; a request says itself.
     method = "GET"
+
+    # ``.example.com``: with its subdomains.  None: any.
+    trusted_hosts: Sequence[str] | None = None
+
     url_rule: Rule | None = None
     view_args: dict[str, Any] | None = None
     routing_exception: Exception | None = None
@@ -116,6 +121,11 @@ class BaseRequestWebsocket(RequestFields):
         self._receive = receive
         if scope["type"] == "http":
             self.method = scope["method"]
+            self.scheme = scope.get("scheme", "http")
+        else:
+            self.scheme = scope.get("scheme", "ws")
+        if settings.trusted_hosts:
+            self.trusted_hosts = settings.trusted_hosts
         path = scope["path"]
         root = scope.get("root_path")
         if root or path[:1] != "/" or path[1:2] == "/":
@@ -130,11 +140,6 @@ class BaseRequestWebsocket(RequestFields):
         return f"<{type(self).__name__} {url} [{self.method}]>"
 
     # -- what the scope says --
-
-    @cached_property
-    def scheme(self) -> str:
-        default = "http" if self.scope["type"] == "http" else "ws"
-        return self.scope.get("scheme", default)
 
     @property
     def is_secure(self) -> bool:
@@ -200,11 +205,6 @@ class BaseRequestWebsocket(RequestFields):
         return f"{self.path}?{self.query_string.decode('utf-8', ESCAPED)}"
 
     @cached_property
-    def trusted_hosts(self) -> Sequence[str] | None:
-        """The hosts to be served; ``.example.com``: with its subdomains."""
-        return self.settings.trusted_hosts
-
-    @cached_property
     def host(self) -> str:
         """The host that is asked for, with its port if that is unusual.
 
@@ -213,30 +213,29 @@ class BaseRequestWebsocket(RequestFields):
         Raises:
             SecurityError: it is malformed, or none of ``trusted_hosts``.
         """
-        host = self._said_host()
-        name, port = split_port(host)
-        if not port or port == _DEFAULT_PORTS.get(self.scheme):
-            host = name
-        elif not 0 < int(port) < 65536:
-            raise SecurityError(f"Host {host!r} is malformed.")
+        host: bytes | None = None
+        for name, value in self.scope["headers"]:
+            if name == b"host":
+                # RFC 9112 3.2: two of them are answered 400.
+                host = value if host is None else b"%b, %b" % (host, value)
+        if host is None:
+            host = self._server_host()
+            if not host:
+                return ""
         trusted = self.trusted_hosts
-        if host and trusted and not is_trusted(name, trusted):
-            raise SecurityError(f"Host {host!r} is not trusted.")
-        return host
+        if trusted is not None:
+            trusted = (
+                (trusted,) if isinstance(trusted, str) else tuple(trusted)
+            )
+        return checked_host(host, self.scheme, trusted)
 
-    def _said_host(self) -> str:
-        fields = self.scope["headers"]
-        values = [value for name, value in fields if name == b"host"]
-        if values:
-            # RFC 9112 3.2: two, or one that is none, are answered 400.
-            if len(values) > 1 or not valid_host(values[0]):
-                said = b", ".join(values).decode("latin-1")
-                raise SecurityError(f"Host {said!r} is malformed.")
-            return values[0].decode("ascii")
+    def _server_host(self) -> bytes:
         if self.server is None or self.server[1] is None:
-            return ""
+            return b""
         host, port = self.server
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return (
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        ).encode()
 
     @cached_property
     def host_url(self) -> str:
@@ -298,7 +297,7 @@ class BaseRequestWebsocket(RequestFields):
         text = "; ".join(self.headers.getlist("Cookie"))
         return self.dict_storage_class(parse_cookie(text))
 
-    @cached_property
+    @property
     def json_module(self) -> JSON:
         return self.settings.json
 
@@ -393,6 +392,25 @@ def path_below(root: str, path: str) -> str:
     return "/" + path.lstrip("/")
 
 
+# Few hosts are asked for again and again.
+@lru_cache(maxsize=256)
+def checked_host(
+    host: bytes, scheme: str, trusted: tuple[str, ...] | None
+) -> str:
+    """Return a host as text, without the port if that is the scheme's.
+
+    Raises:
+        SecurityError: it is malformed, or not trusted.
+    """
+    text = host.decode("latin-1")
+    name, port = split_port(text)
+    if not valid_host(host) or (port and not 0 < int(port) < 65536):
+        raise SecurityError(f"Host {text!r} is malformed.")
+    if trusted and not is_trusted(name, trusted):
+        raise SecurityError(f"Host {text!r} is not trusted.")
+    return name if not port or port == _DEFAULT_PORTS.get(scheme) else text
+
+
 def split_port(host: str) -> tuple[str, str]:
     """Return the name or address, and the port or nothing.
 
@@ -412,7 +430,7 @@ def is_trusted(name: str, trusted: Sequence[str]) -> bool:
     True
     """
     name = name.lower()
-    for one in [trusted] if isinstance(trusted, str) else trusted:
+    for one in trusted:
         one = split_port(one)[0].lower()
         if not one.isascii():
             one = one.encode("idna").decode()

@@ -1,10 +1,10 @@
 """Request: what a client asks for, and the body that comes with it."""
 
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from functools import cached_property
 from json import JSONDecodeError
 from types import EllipsisType
-from typing import Any, Literal, NoReturn, TypeVar, overload
+from typing import Any, Generic, Literal, NoReturn, Self, TypeVar, overload
 
 from microquart.exceptions import BadRequest, UnsupportedMediaType
 from microquart.formparser import Files, Form, FormDataParser
@@ -103,6 +103,31 @@ class Promise(Coroutine[Any, Any, T]):
         )
 
 
+class Limit(Generic[T]):
+    """What the settings say, unless the request says otherwise."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, request: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, request: "Request", owner: type) -> T | None: ...
+    def __get__(
+        self, request: "Request | None", owner: type
+    ) -> Self | T | None:
+        if request is None:
+            return self
+        own = request.__dict__
+        said: Mapping[str, T | None] = (
+            own if self._name in own else vars(request.settings)
+        )
+        return said[self._name]
+
+    def __set__(self, request: "Request", value: T | None) -> None:
+        request.__dict__[self._name] = value
+
+
 class Request(BaseRequestWebsocket):
     """One request: its head is known from the start, its body is pulled.
 
@@ -122,21 +147,10 @@ class Request(BaseRequestWebsocket):
 
     # -- limits --
 
-    @cached_property
-    def max_content_length(self) -> int | None:
-        return self.settings.max_content_length
-
-    @cached_property
-    def body_timeout(self) -> float | None:
-        return self.settings.body_timeout
-
-    @cached_property
-    def max_form_memory_size(self) -> int | None:
-        return self.settings.max_form_memory_size
-
-    @cached_property
-    def max_form_parts(self) -> int | None:
-        return self.settings.max_form_parts
+    max_content_length = Limit[int]()
+    body_timeout = Limit[float]()
+    max_form_memory_size = Limit[int]()
+    max_form_parts = Limit[int]()
 
     def bounds(self) -> Bounds:
         """Return what the body is held to, as it is now."""

@@ -62,20 +62,22 @@ class Body:
         ClientDisconnected: the client left before its end.
     """
 
+    # What takes pieces away, when this is iterated over.
+    reader = "async for ... in request.body"
+
+    _whole: bytes | None = None
+    _given = False  # the whole, in this iteration
+    _taken = ""  # who took what is not kept
+    _size = 0  # bytes that have come
+    _waited = 0.0  # seconds
+    _refused = False
+
     def __init__(self, request: Sender) -> None:
         # None when no more comes.  It cuts the cycle of references, so that
         # a large body goes at once when its request does.
         self._request: Sender | None = request
         self._debug = request.settings.debug
-        self._whole: bytes | None = None
-        # What takes pieces away, when this is iterated over.
-        self.reader = "async for ... in request.body"
         self._kept: list[bytes] = []  # has come, and nobody has taken it
-        self._given = False  # of the whole, in this iteration
-        self._taken = ""  # who took what is not kept
-        self._size = 0  # bytes that have come
-        self._waited = 0.0  # seconds
-        self._refused = False
         self._turn = Turn()
 
     # -- as a view sees it --
@@ -122,11 +124,10 @@ class Body:
         """Read so many bytes (None: all), and keep them for whoever asks."""
         async with self._turn:
             while self._whole is None and not self._taken:
-                if size is not None and self._size >= size:
+                if size is not None and self._size > size:
                     return
-                if chunk := await self._pull():
-                    self._kept.append(chunk)
-                else:
+                self._kept.append(await self._pull())
+                if self._request is None:
                     self._whole = b"".join(self._kept)
                     self._kept.clear()
 

@@ -55,6 +55,8 @@ class RequestFields:
     @property
     def is_json(self) -> bool:
         """Whether the media type is that of JSON, or of a kind of JSON."""
+        if self.content_type == "application/json":
+            return True
         kind = self.mimetype
         return kind == "application/json" or (
             kind.startswith("application/") and kind.endswith("+json")
@@ -67,17 +69,13 @@ class RequestFields:
         One that is no number counts as 0.
         """
         value = self.headers.get("Content-Length")
-        if value is None or self._is_chunked:
+        codings = self.headers.get("Transfer-Encoding")
+        if value is None or (codings and "chunked" in codings.lower()):
             return None
         # int() would also take "+5", "0_5" and the digits of other scripts.
         if not (value.isascii() and value.isdigit() and len(value) < 19):
             return 0
         return int(value)
-
-    @property
-    def _is_chunked(self) -> bool:
-        codings = self.headers.get("Transfer-Encoding")
-        return codings is not None and "chunked" in codings.lower()
 
     @property
     def content_encoding(self) -> str | None:

@@ -49,14 +49,9 @@ Status: TypeAlias = int | str | HTTPStatus
 HeadersValue: TypeAlias = (
     Headers | Mapping[str, Any] | Iterable[tuple[str, Any]]
 )
-BodyValue: TypeAlias = (
-    ResponseBody
-    | str
-    | bytes
-    | bytearray
-    | BytesIO
-    | AsyncIterable[Chunk]
-    | Iterable[Chunk]
+DataValue: TypeAlias = str | bytes | bytearray
+StreamValue: TypeAlias = (
+    ResponseBody | BytesIO | AsyncIterable[Chunk] | Iterable[Chunk]
 )
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
@@ -111,6 +106,9 @@ class Response(ResponseFields):
     implicit_sequence_conversion = True
     timeout: float | EllipsisType | None = ...
 
+    # What follows the number, if the user has said it: "200 Fine".
+    _phrase: str | None = None
+
     data_body_class = DataBody
     file_body_class = FileBody
     io_body_class = IOBody
@@ -119,28 +117,29 @@ class Response(ResponseFields):
 
     def __init__(
         self,
-        response: BodyValue | None = None,
+        response: DataValue | StreamValue | None = None,
         status: Status | None = None,
         headers: HeadersValue | None = None,
         mimetype: str | None = None,
         content_type: str | None = None,
     ) -> None:
-        self.headers = (
-            headers if isinstance(headers, Headers) else Headers(headers)
-        )
-        if content_type is None:
-            if mimetype is None and (
-                not headers or "content-type" not in self.headers
-            ):
-                mimetype = self.default_mimetype
-            if mimetype is not None:
-                content_type = with_charset(mimetype)
+        fields = headers if isinstance(headers, Headers) else Headers(headers)
+        self.headers = fields
+        if content_type is None and (
+            mimetype is not None or not headers or "Content-Type" not in fields
+        ):
+            mimetype = mimetype or self.default_mimetype
+            content_type = None if mimetype is None else with_charset(mimetype)
         if content_type is not None:
-            self.headers["Content-Type"] = content_type
-        self._phrase: str | None = None
-        self._status_code = 200
-        self.status = self.default_status if status is None else status
-        self._set_body(response)
+            fields["Content-Type"] = content_type
+        if status is None:
+            self._status_code = self.default_status
+        else:
+            self.status = status
+        if isinstance(response, (str, bytes, bytearray)):
+            self.set_data(response)
+        else:
+            self._set_body(response)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} [{self.status}]>"
@@ -161,8 +160,8 @@ class Response(ResponseFields):
 
         It is set to a number, to such a text, or to an HTTPStatus.
         """
-        phrase = self._phrase or PHRASES.get(self._status_code, "unknown")
-        return f"{self._status_code} {self._phrase or phrase.upper()}"
+        phrase = PHRASES.get(self._status_code, "unknown").upper()
+        return f"{self._status_code} {self._phrase or phrase}"
 
     @status.setter
     def status(self, value: Status) -> None:
@@ -170,20 +169,20 @@ class Response(ResponseFields):
             self._status_code, self._phrase = int(value), None
         else:
             code, _, phrase = value.strip().partition(" ")
+            if not code.isdecimal():
+                raise ValueError(f"{value!r} does not begin with a number")
             self._status_code, self._phrase = int(code), phrase or None
         if self._status_code in _WITHOUT_CONTENT:
             self.headers.pop("Content-Length", None)
 
     # -- the body --
 
-    def _set_body(self, value: BodyValue | None) -> None:
+    def _set_body(self, value: StreamValue | None) -> None:
         self.response: ResponseBody
         if value is None:
             self.response = self.data_body_class(b"")
             if "content-length" not in self.headers:
                 self._set_length(0)
-        elif isinstance(value, (str, bytes, bytearray)):
-            self.set_data(value)
         elif isinstance(value, BytesIO):
             self._set_body(self.io_body_class(value))
         elif isinstance(value, ResponseBody):
@@ -217,7 +216,7 @@ class Response(ResponseFields):
         data = b"".join([chunk async for chunk in self.iter_encode()])
         return data.decode() if as_text else data
 
-    def set_data(self, data: str | bytes | bytearray) -> None:
+    def set_data(self, data: DataValue) -> None:
         """Replace the body, and set Content-Length."""
         if isinstance(data, str):
             data = data.encode()
@@ -229,7 +228,7 @@ class Response(ResponseFields):
         return await self.get_data()
 
     @data.setter
-    def data(self, value: str | bytes) -> None:
+    def data(self, value: DataValue) -> None:
         self.set_data(value)
 
     async def iter_encode(self) -> AsyncIterator[bytes]:

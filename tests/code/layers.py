@@ -25,7 +25,8 @@ FLOORS = {
         " | json.values > json.tag"
     ),
     "conversation": (
-        "wrappers.response > exceptions > routing.* > formparser"
+        "wrappers.response > wrappers.redirect > exceptions > routing.*"
+        " > formparser"
         " > wrappers.base > wrappers.request_body > wrappers.request"
         " > wrappers.websocket > wrappers > typing"
         " | wrappers.bodies > wrappers.response"
@@ -40,14 +41,15 @@ FLOORS = {
     "machinery": (
         "gateway | scaffold > recovery > addressing > pipeline > serving"
         " | scaffold > blueprints | environment > templating | flashing"
-        " | commands > testing.* | debug | logging"
+        " | commands > blueprints | commands > testing.* | debug | logging"
     ),
     "application": "app",
-    "names": "globals > helpers > views | globals > json > views > __init__",
+    "names": "ctx | globals > helpers > views | globals > json > views > __init__",
     "core": (
         "protocol.limits > protocol.stream > protocol.ws > protocol.h1"
         " > protocol | protocol.limits > protocol.head > protocol.h1"
         " | protocol.limits > protocol.frames > protocol.flow > protocol.h2"
+        " | protocol.frames > protocol.gate > protocol.h2"
         " | protocol.stream > protocol.flow | protocol.head > protocol.h2"
         " | protocol.ws > protocol.h2 > protocol"
     ),
@@ -124,7 +126,7 @@ LIBRARIES = {
     "blinker": "signals",
     "itsdangerous": "sessions",
     "multipart": "formparser",
-    "jinja2": "environment",
+    "jinja2": "environment scaffold",
     "markupsafe": "exceptions json debug environment",  # jinja2's own
     "click": "commands cli testing",
 }
@@ -137,8 +139,9 @@ EXTRAS = {"trio", "uvloop", "watchfiles", "trustme", "prometheus_client"}
 LATE = {
     ("app", "templating"),
     ("app", "commands"),
-    ("app", "sessions"),
+    ("app", "environment"),
     ("app", "testing"),
+    ("blueprints", "commands"),
     ("templating", "environment"),  # jinja2
     ("testing", "testing.runner"),  # click
     ("wrappers.request", "formparser"),

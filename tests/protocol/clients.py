@@ -1,6 +1,6 @@
 """Clients: the real libraries in their client role, joined by function calls."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import h2.config
@@ -22,7 +22,7 @@ REQUEST = [
     (b":path", b"/"),
 ]
 
-Lines = Iterable[tuple[bytes, bytes]]
+GOAWAY = 7
 
 
 def request(
@@ -38,6 +38,15 @@ def request(
     values.update(pseudo)
     lines = [(b":" + name.encode(), value) for name, value in values.items()]
     return [*lines, *fields]
+
+
+def frames_of(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Cut whole frames apart: the kind of each, and its bytes."""
+    at = 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 3], "big")
+        yield data[at + 3], data[at : at + 9 + size]
+        at += 9 + size
 
 
 class H2Client:
@@ -70,12 +79,13 @@ class H2Client:
         self.streams: dict[int, Any] = {}
         self.woken: list[Stream] = []
         self.events: list[h2.events.Event] = []
+        self.goaways: list[tuple[int, bytes, bytes]] = []  # code, last, reason
+        self.raw = b""  # all that it has heard
         self.reads = True  # whether it opens its windows again
         if begin:
-            if settings:
-                self.h2.local_settings.update(settings)
-                self.h2.local_settings.acknowledge()
             self.h2.initiate_connection()
+            if settings:
+                self.h2.update_settings(settings)
             self.exchange()
 
     def make_connection(self) -> H2Connection:
@@ -102,9 +112,11 @@ class H2Client:
         end: bool = True,
     ) -> int:
         """Send a request with content."""
-        number = self.request(lines=request(b"POST", *fields), end=False)
+        number = self.h2.get_next_available_stream_id()
+        self.h2.send_headers(number, request(b"POST", *fields))
         if content or end:
-            self.send(number, content, end)
+            self.h2.send_data(number, content, end_stream=end)
+        self.exchange()
         return number
 
     def send(self, number: int, data: bytes, end: bool = False) -> None:
@@ -143,12 +155,24 @@ class H2Client:
         self.woken += self.connection.woken()
 
     def hears(self, data: bytes) -> None:
-        for event in self.h2.receive_data(data):
-            self.events.append(event)
-            if isinstance(event, h2.events.DataReceived) and self.reads:
-                self.h2.acknowledge_received_data(
-                    event.flow_controlled_length, event.stream_id
+        self.raw += data
+        for kind, frame in frames_of(data):
+            if kind == GOAWAY:
+                # For its library the conversation would end here.
+                self.goaways.append(
+                    (int.from_bytes(frame[13:17], "big"), frame[9:13], frame[17:])
                 )
+                continue
+            for event in self.h2.receive_data(frame):
+                self.events.append(event)
+                if isinstance(event, h2.events.DataReceived) and self.reads:
+                    self.acknowledge(event)
+
+    def acknowledge(self, event: h2.events.DataReceived) -> None:
+        """Open the windows again."""
+        self.h2.acknowledge_received_data(
+            event.flow_controlled_length, event.stream_id
+        )
 
     def at(self, now: float) -> None:
         """It is so late now."""
@@ -187,13 +211,10 @@ class H2Client:
         events = self.of(number, h2.events.StreamReset)
         return events[0].error_code if events else None
 
-    def goaways(self) -> list[tuple[int, int]]:
-        """Return the error code and the last stream of each GOAWAY."""
-        return [
-            (event.error_code, event.last_stream_id)
-            for event in self.events
-            if isinstance(event, h2.events.ConnectionTerminated)
-        ]
+    @property
+    def failed(self) -> int | None:
+        """The error code with which the server has ended the connection."""
+        return self.goaways[-1][0] if self.connection.closing else None
 
     @property
     def stream(self) -> Any:
