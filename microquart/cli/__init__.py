@@ -4,6 +4,7 @@ What is given comes from the command line, else from the environment
 (``MICROQUART_`` before the option's name), else from a TOML file (``-c``).
 """
 
+import os
 import platform
 import ssl
 import sys
@@ -19,11 +20,30 @@ from microquart.app import Quart
 from microquart.cli import options, routes
 from microquart.cli.console import interact
 from microquart.cli.ports import explain
-from microquart.commands import QuartGroup, ScriptInfo
+from microquart.commands import (
+    AppGroup,
+    NoAppException,
+    QuartGroup,
+    ScriptInfo,
+    pass_script_info,
+    with_appcontext,
+)
+from microquart.config import env_names
 from microquart.loading import LoadError, load
 from microquart.server import serve
 from microquart.server.listen import BindError, parse_bind
 from microquart.server.settings import Settings, development, tls_context
+
+# What programs import from quart.cli, and the entry point.
+__all__ = [
+    "AppGroup",
+    "NoAppException",
+    "QuartGroup",
+    "ScriptInfo",
+    "main",
+    "pass_script_info",
+    "with_appcontext",
+]
 
 ABOUT = "microquart %(version)s (Python {}, h11 {}, h2 {}, wsproto {})"
 
@@ -49,11 +69,13 @@ def run(ctx: click.Context, /, app: str | None, **_: Any) -> None:
     """
     settings = options.settings_from(ctx)
     _check(settings)
-    served = _load(ctx, app)
     if settings.debug:
         settings = development(settings)
-        if isinstance(served, Quart):
-            served.debug = True
+        # For a factory, which may ask before there is an application.
+        os.environ[env_names("DEBUG")[0]] = "1"
+    served = _load(ctx, app)
+    if settings.debug and isinstance(served, Quart):
+        served.debug = True
     try:
         code = serve.run(served, settings)
     except BindError as error:

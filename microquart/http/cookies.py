@@ -20,7 +20,7 @@ _PLAIN = re.compile(r"[!#-+\--:<-\[\]-~]*+")
 _UNSAFE = re.compile(rb'[\x00-\x1f",;\\\x7f-\xff]')
 _ESCAPED = re.compile(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
 
-_DOMAIN = re.compile(r"[a-z0-9_-]++(?:\.[a-z0-9_-]++)*+", re.IGNORECASE)
+_DOMAIN = re.compile(r"[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+")
 # The characters of a path (WHATWG URL) without the semicolon.
 _PATH_SAFE = "%!$&'()*+,/:=@"
 _CONTROL = re.compile(r"[\x00-\x1f;\x7f]")

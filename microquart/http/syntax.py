@@ -24,7 +24,7 @@ _PARAMETER = re.compile(
     re.DOTALL,
 )
 _ESCAPED = re.compile(r'\\(["\\])')
-_CONTINUED = re.compile(r"(.+?)\*\d{1,9}(\*?)", re.DOTALL)
+_CONTINUED = re.compile(r"(.+?)\*[0-9]{1,9}(\*?)")
 
 # RFC 8187, 3.2.1: attr-char.  The letters and digits are always safe.
 _ATTR_CHARS = "!#$&+-.^_`|~"

@@ -189,7 +189,11 @@ class Gate:
             return self._screen_settings(flags, number, frame)
         if kind == WINDOW_UPDATE:
             # h2 does not ignore the reserved bit.
-            frame = frame[:HEAD_SIZE] + bytes([frame[HEAD_SIZE] & 0x7F]) + frame[10:]
+            frame = (
+                frame[:HEAD_SIZE]
+                + bytes([frame[HEAD_SIZE] & 0x7F])
+                + frame[10:]
+            )
         if kind == PING:
             self.control += 1
         elif kind in (PRIORITY, GOAWAY):

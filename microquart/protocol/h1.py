@@ -1,12 +1,11 @@
 """The server's side of one HTTP/1.1 connection (RFC 9112), on h11.
 
 h11 reads requests: it knows their grammar and the framing of their content.
-It is more lenient than a server in public should be, and hides the raw head,
-so this module reads the bytes before h11 does: it cuts them into heads, chunk
-lines and content, refuses whatever could be read in two ways, and hands h11
-only what is well-formed, and only what belongs to the request at hand.  What
-comes after, a pipelined request, stays here until the answer before it is
-done; each request gets an h11 object of its own.
+But this module reads the bytes first: it cuts them into heads, chunk lines
+and content, refuses whatever could be read in two ways (``h1_head``), and
+hands h11 only what is well-formed, and only what belongs to the request at
+hand.  What comes after, a pipelined request, stays here until the answer
+before it is done; each request gets an h11 object of its own.
 
 Responses are written here, since all that h11 would check of them has been
 checked by the stream (docs/decisions/0001-responses-by-hand.md).
@@ -22,35 +21,30 @@ from http import HTTPStatus
 
 import h11
 
-from microquart.asgi import Extensions, FieldList, HTTPScope
+from microquart.asgi import FieldList
 from microquart.http.errors import ProtocolError
-from microquart.http.targets import decode_path, split_target, valid_host
-from microquart.protocol.stream import HTTPStream, Peer, Service, Stream
+from microquart.protocol.h1_head import (
+    Head,
+    check_head,
+    check_unfinished,
+    has_bare_lf,
+    read_head,
+    valid_trailers,
+)
+from microquart.protocol.stream import (
+    HTTPStream,
+    Peer,
+    Service,
+    Stream,
+    http_scope,
+)
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-# The whole head in one pass: no white space before a colon, no folded line,
-# no bare CR or LF, no control character.  Possessive, so it cannot backtrack.
-_HEAD = re.compile(
-    rb"(?:%b) [\x21-\x7e]++ HTTP/1\.[01]\r\n"
-    rb"(?:%b:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n" % (_TOKEN, _TOKEN)
-).fullmatch
-_REQUEST_LINE = re.compile(
-    rb"(%b) ([\x21-\x7e]++) HTTP/([0-9])\.([0-9])" % _TOKEN
-).fullmatch
-_FIELD_LINE = re.compile(rb"%b:[\t\x20-\x7e\x80-\xff]*+" % _TOKEN).fullmatch
-# What an unfinished head may look like; else there is no point in waiting.
-_PREFIX = re.compile(rb"%b(?: |$)" % _TOKEN).match
-_BARE_LF = re.compile(rb"(?<!\r)\n").search
-_LENGTH = re.compile(rb"\ncontent-length:[ \t]*+[0-9]{1,19}[ \t]*+\r").search
 # RFC 9112 7.1: size, extensions; 16 digits are all that a length can have.
 _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,16}+)((?:[ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?+)\r\n"
 ).fullmatch
 _UNFINISHED_CHUNK_LINE = re.compile(
     rb"(?:[0-9A-Fa-f]{1,16}+[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?+)?+\r?+"
-).fullmatch
-_TRAILERS = re.compile(
-    rb"(?:%b:[\t\x20-\x7e\x80-\xff]*+\r\n)*+\r\n" % _TOKEN
 ).fullmatch
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -282,175 +276,57 @@ class H1Connection:
         end = buffer.find(b"\r\n\r\n") + 4
         try:
             if end < 4:
-                self._check_unfinished(buffer)
+                check_unfinished(buffer, self.limits)
                 return False
             head = bytes(buffer[:end])
             del buffer[:end]
-            self._check_head(head)
+            check_head(head, self.limits)
             self.h11 = self.make_h11()
             self.h11.receive_data(head)
-            event = self.h11.next_event()
+            request = self.h11.next_event()
+            assert isinstance(request, h11.Request)
+            self._open(read_head(request))
         except (ProtocolError, h11.RemoteProtocolError) as error:
-            self._refuse(error)
-            return False
-        assert isinstance(event, h11.Request)
-        try:
-            self._open(event)
-        except ProtocolError as error:
             self._refuse(error)
             return False
         return True
 
-    def _check_unfinished(self, buffer: bytearray) -> None:
-        limits = self.limits
-        line = buffer.find(b"\r\n")
-        if (len(buffer) if line < 0 else line) > limits.max_request_line:
-            raise _too_long_line(limits.max_request_line)
-        if len(buffer) > limits.max_header_bytes:
-            raise _too_large_head(limits.max_header_bytes)
-        if buffer and not _PREFIX(buffer):
-            raise ProtocolError("this is no HTTP request")
-        if _BARE_LF(buffer):
-            raise ProtocolError("a line ends in a bare LF")
-
-    def _check_head(self, head: bytes) -> None:
-        limits = self.limits
-        if head.find(b"\r\n") > limits.max_request_line:
-            raise _too_long_line(limits.max_request_line)
-        if len(head) > limits.max_header_bytes:
-            raise _too_large_head(limits.max_header_bytes)
-        if not _HEAD(head):
-            raise _explain(head)
-        # h11 makes one of two lengths that agree, which RFC 9112 6.3 allows.
-        # But whoever stands in front may not: a length is said once.
-        lower = head.lower()
-        lengths = lower.count(b"\ncontent-length:")
-        if lengths + lower.count(b"\ntransfer-encoding:") > 1:
-            raise ProtocolError("the length is given more than once")
-        if lengths and not _LENGTH(lower):
-            raise ProtocolError("Content-Length is no plain number")
-        if head.count(b"\r\n") - 2 > limits.max_fields:
-            raise ProtocolError(
-                f"more than {limits.max_fields} header fields", 431
-            )
-
-    def _open(self, request: h11.Request) -> None:
-        limits = self.limits
-        method = request.method.decode("ascii")
-        version = request.http_version.decode("ascii")
-        fields = [
-            (name.lower(), value)
-            for name, value in request.headers.raw_items()
-        ]
-        host = None
-        upgrade = close = expecting = False
-        framing = None
-        for name, value in fields:
-            if name == b"host":
-                if host is not None:
-                    raise ProtocolError("Host is there twice")
-                host = value
-            elif name == b"content-length" or name == b"transfer-encoding":
-                framing = name, value
-            elif name == b"upgrade":
-                upgrade = value.lower() == b"websocket"
-            elif name == b"connection":
-                close = close or b"close" in value.lower()
-            elif name == b"expect":
-                if value.lower() != b"100-continue":
-                    raise ProtocolError("the expectation is unknown", 417)
-                expecting = True
-        target = split_target(request.target)
-        if target is None:
-            target = self._odd_target(method, request.target)
-        path, query, authority = target
-        if authority is not None:
-            host = authority
-            fields = [line for line in fields if line[0] != b"host"]
-            fields.insert(0, (b"host", authority))
-        if host is None:
-            if version != "1.0":
-                raise ProtocolError("Host is missing (RFC 9112, 3.2)")
-        elif host and not valid_host(host):
-            raise ProtocolError("Host is malformed (RFC 9112, 3.2)")
-        if method == "CONNECT":
-            raise ProtocolError("CONNECT is not implemented", 501)
-        if framing:
-            self._frame(framing, version)
-        else:
-            self._length = 0
+    def _open(self, head: Head) -> None:
+        """Open the stream of a request, and see to its content."""
         self._requests += 1
-        self._old = version == "1.0"
-        self._expecting = expecting and not self._old
+        self._old = head.version == "1.0"
+        self._expecting = head.expects_continue
+        self._length = head.length
         if (
-            close
-            or self._old
-            or self._requests == limits.max_requests_per_connection
+            head.close
+            or self._requests == self.limits.max_requests_per_connection
         ):
             self._last = True
-        if upgrade and self._upgrade(method, version, fields):
+        if head.websocket and self._upgrade(head):
             return
-        self._stream = stream = HTTPStream(self, method)
-        root_path = self.service.root_path
-        state = self.service.state
-        extensions: Extensions = {
-            "http.response.trailers": {},
-            "http.response.early_hint": {},
-            "microquart.disconnect": {"watch": stream.watch},
-        }
-        if self.peer.tls is not None:
-            extensions["tls"] = self.peer.tls
-        scope: HTTPScope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.5"},
-            "http_version": version,
-            "method": method,
-            "scheme": "https" if self.peer.secure else "http",
-            "path": root_path + decode_path(path),
-            "raw_path": root_path.encode() + path if root_path else path,
-            "query_string": query,
-            "root_path": root_path,
-            "headers": fields,
-            "client": self.peer.client,
-            "server": self.peer.server,
-            "extensions": extensions,
-        }
-        if state is not None:
-            scope["state"] = state.copy()
-        stream.scope = scope
+        self._stream = stream = HTTPStream(self, head.method)
+        stream.scope = http_scope(
+            stream,
+            self.peer,
+            head.version,
+            head.path,
+            head.query,
+            head.fields,
+        )
         self._wait_for("")
         self._opened.append(stream)
-        if self._length:
+        if head.chunked:
+            self._extensions = 0
+            self._read = self._chunk_line
+        elif head.length:
             self._read = self._content
-        elif self._read != self._chunk_line:
+        else:
             self.h11.next_event()  # EndOfMessage: there is no content
             self._read = self._nothing
             self._whole = True
             stream.complete()
 
-    def _odd_target(
-        self, method: str, target: bytes
-    ) -> tuple[bytes, bytes, bytes | None]:
-        if method == "CONNECT":
-            raise ProtocolError("CONNECT is not implemented", 501)
-        if method == "OPTIONS" and target == b"*":
-            return b"*", b"", None
-        raise ProtocolError("the target is malformed (RFC 9112, 3.2)")
-
-    def _frame(self, framing: tuple[bytes, bytes], version: str) -> None:
-        """Decide where the content ends (RFC 9112, section 6.3)."""
-        name, value = framing
-        if name == b"content-length":
-            self._length = int(value)
-            return
-        if version == "1.0":
-            raise ProtocolError("HTTP/1.0 has no transfer coding")
-        if value.lower() != b"chunked":
-            raise ProtocolError("the transfer coding is unknown", 501)
-        self._extensions = 0
-        self._read = self._chunk_line
-
-    def _upgrade(self, method: str, version: str, fields: FieldList) -> bool:
+    def _upgrade(self, head: Head) -> bool:
         return False
 
     def _content(self) -> bool:
@@ -521,9 +397,9 @@ class H1Connection:
         ):
             self._refuse(ProtocolError("the trailers are too large", 431))
         elif end < 4 or end > len(buffer):
-            if _BARE_LF(buffer):
+            if has_bare_lf(buffer):
                 self._refuse(ProtocolError("a line ends in a bare LF"))
-        elif not _TRAILERS(buffer[start:end]):
+        elif not valid_trailers(buffer[start:end]):
             self._refuse(ProtocolError("a trailer is malformed"))
         else:
             del buffer[:end]
@@ -703,29 +579,3 @@ class H1Connection:
 
 def _over(waited: float, limit: float | None) -> bool:
     return limit is not None and waited >= limit
-
-
-def _too_long_line(limit: int) -> ProtocolError:
-    return ProtocolError(f"the request line is longer than {limit} bytes", 414)
-
-
-def _too_large_head(limit: int) -> ProtocolError:
-    return ProtocolError(f"the head is larger than {limit} bytes", 431)
-
-
-def _explain(head: bytes) -> ProtocolError:
-    """Say why a head was refused."""
-    line, *fields = head[:-4].split(b"\r\n")
-    request = _REQUEST_LINE(line)
-    if request is None:
-        return ProtocolError("the request line is malformed (RFC 9112, 3)")
-    if (request[3], request[4]) not in ((b"1", b"0"), (b"1", b"1")):
-        return ProtocolError("the version is not supported", 505)
-    if not fields:
-        return ProtocolError("Host is missing (RFC 9112, 3.2)")
-    for field in fields:
-        if field[:1] in (b" ", b"\t"):
-            return ProtocolError("a field line is folded (RFC 9112, 5.2)")
-        if not _FIELD_LINE(field):
-            break
-    return ProtocolError("a field line is malformed (RFC 9112, 5)")

@@ -38,7 +38,7 @@ from microquart.protocol.stream import HTTPStream, Peer, Service, Stream
 # line, so a large one costs time with each field.
 _TABLE_SIZE = 4096
 # Of the connection's window: what has come is given back in such pieces.
-_REPAY = 32 * 1024
+_REPAY = 16 * 1024
 _GOODBYE = b"goodbye!"  # the PING after which no request is on the wire
 
 # What h2 is not to see of a head: it would end the connection over them.

@@ -22,10 +22,10 @@ from microquart.protocol.limits import Limits
 # a token without upper case (after the colon of a pseudo-field), a value has
 # no control characters and no white space around it.  Both patterns read all
 # lines of a section joined with LF.
-_NAMES = re.compile(rb"(?::?[!#$%&'*+\-.^_`|~0-9a-z]++(?:\n|\Z))*+").fullmatch
-_VALUES = re.compile(
-    rb"(?:(?![ \t])[\t\x20-\x7e\x80-\xff]*+(?<![ \t])(?:\n|\Z))*+"
-).fullmatch
+_NAME = rb":?[!#$%&'*+\-.^_`|~0-9a-z]++"
+_VALUE = rb"(?![ \t])[\t\x20-\x7e\x80-\xff]*+(?<![ \t])"
+_NAMES = re.compile(rb"%b(?:\n%b)*+" % (_NAME, _NAME)).fullmatch
+_VALUES = re.compile(rb"%b(?:\n%b)*+" % (_VALUE, _VALUE)).fullmatch
 _METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++").fullmatch
 _PATH = re.compile(rb"[\x21-\x7e]++").fullmatch
 

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol
 
 from microquart.asgi import (
     Address,
+    Extensions,
     FieldList,
     Fields,
     HTTPResponseBody,
@@ -29,6 +30,7 @@ from microquart.asgi import (
     TLSExtension,
 )
 from microquart.http.errors import ClientDisconnected, UnexpectedMessage
+from microquart.http.targets import decode_path
 from microquart.protocol.limits import Limits
 
 # RFC 9110 5.1 and 5.5: what an application may put into a field line.
@@ -79,9 +81,7 @@ class Transport(Protocol):
     ) -> None:
         """Send the head of the final response; more: content follows."""
 
-    def inform(
-        self, stream: "Stream", status: int, fields: FieldList
-    ) -> None:
+    def inform(self, stream: "Stream", status: int, fields: FieldList) -> None:
         """Send an interim response (1xx)."""
 
     def write(self, stream: "Stream", data: bytes, more: bool) -> None:
@@ -425,6 +425,44 @@ class HTTPStream(Stream):
             }
         )
         self.send({"type": "http.response.body", "body": body})
+
+
+def http_scope(
+    stream: HTTPStream,
+    peer: Peer,
+    version: str,
+    path: bytes,
+    query: bytes,
+    fields: FieldList,
+) -> HTTPScope:
+    """Return the scope of a request; the path is raw, without root_path."""
+    service = stream.connection.service
+    root_path = service.root_path
+    extensions: Extensions = {
+        "http.response.trailers": {},
+        "http.response.early_hint": {},
+        "microquart.disconnect": {"watch": stream.watch},
+    }
+    if peer.tls is not None:
+        extensions["tls"] = peer.tls
+    scope: HTTPScope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.5"},
+        "http_version": version,
+        "method": stream.method,
+        "scheme": "https" if peer.secure else "http",
+        "path": root_path + decode_path(path),
+        "raw_path": root_path.encode() + path if root_path else path,
+        "query_string": query,
+        "root_path": root_path,
+        "headers": fields,
+        "client": peer.client,
+        "server": peer.server,
+        "extensions": extensions,
+    }
+    if service.state is not None:
+        scope["state"] = service.state.copy()
+    return scope
 
 
 def checked_fields(headers: Fields) -> FieldList:

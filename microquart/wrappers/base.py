@@ -240,7 +240,7 @@ class BaseRequestWebsocket(RequestFields):
     @cached_property
     def host_url(self) -> str:
         """Scheme and host, as in ``https://example.com/``."""
-        return f"{self.scheme}://{self.host}/"
+        return f"{self.scheme}://{self.host.lower()}/"
 
     @cached_property
     def root_url(self) -> str:

@@ -1,8 +1,8 @@
 """A request: what its scope says, and its body, pulled when it is wanted."""
 
 import asyncio
-import gc
 import json
+import weakref
 from collections.abc import Callable
 
 import anyio
@@ -237,6 +237,17 @@ def test_the_trusted_hosts_are_those_of_the_application():
     server = Server()
     request = Request(scope(), server.receive, settings(trusted_hosts=["localhost"]))
     assert request.host == "localhost"
+
+
+def test_one_trusted_host_need_not_be_in_a_list():
+    request = asking()
+    request.trusted_hosts = "localhost"
+    assert request.host == "localhost"
+
+
+def test_a_url_has_its_host_in_lower_case():
+    request = asking(headers={"host": "EXAMPLE.com"})
+    assert (request.host, request.host_url) == ("EXAMPLE.com", "http://example.com/")
 
 
 def test_a_trusted_host_may_have_letters_of_any_script():
@@ -567,11 +578,12 @@ async def test_a_client_that_leaves_within_its_body_is_noticed(way):
     assert request.gone
 
 
-async def test_a_whole_body_goes_with_its_request():
+async def test_a_body_that_was_read_goes_with_its_request():
     request = posting("text/plain", b"a")
-    body = request.body
-    await body
-    assert request not in gc.get_referents(*gc.get_referents(body))
+    await request.get_data()
+    alive = weakref.ref(request)
+    del request
+    assert alive() is None
 
 
 async def test_a_body_can_be_of_ones_own():

@@ -44,7 +44,9 @@ FLOORS = {
         " | commands > blueprints | commands > testing.* | debug | logging"
     ),
     "application": "app",
-    "names": "ctx | globals > helpers > views | globals > json > views > __init__",
+    "names": (
+        "globals > helpers > views > __init__ | globals > json > views | ctx"
+    ),
     "core": (
         "protocol.limits > protocol.stream > protocol.ws > protocol.h1"
         " > protocol | protocol.limits > protocol.head > protocol.h1"

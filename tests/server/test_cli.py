@@ -339,7 +339,10 @@ def test_a_certificate_that_does_not_fit_is_told(
     assert microquart(*args) == (1, f"Error: {message}\n")
 
 
-def test_in_debug_mode_the_traceback_is_shown_too(microquart, folder):
+def test_in_debug_mode_the_traceback_is_shown_too(
+    microquart, folder, monkeypatch
+):
+    monkeypatch.setenv("MICROQUART_DEBUG", "0")  # the option sets it
     (folder / "broken.py").write_text("1 / 0")
     _, output = microquart("run", "broken", "--debug")
     assert output.startswith("Traceback (most recent call last):\n")
