@@ -8,7 +8,7 @@ Here they are put together, with configuration, files, templates and tools.
 
 import os
 import sys
-from collections.abc import Callable, Mapping, ValuesView
+from collections.abc import Awaitable, Callable, Mapping, ValuesView
 from datetime import timedelta
 from functools import cached_property
 from logging import Logger
@@ -424,8 +424,10 @@ class Quart(Serving):
         Raises:
             NotAResponse: a TypeError: that cannot be.
         """
-        if isinstance(result, HTTPException):
-            return result.get_response()
+        return self.response_of(result)
+
+    def response_of(self, result: Result) -> Response:
+        """Do what ``make_response`` does; nothing in it waits."""
         return response_from(result, self.response_class, self.json.response)
 
     async def make_default_options_response(self) -> Response:
@@ -517,23 +519,25 @@ class Quart(Serving):
 
     # -- ASGI --
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Be called by a server; middleware goes round ``asgi_app``."""
         await self.asgi_app(scope, receive, send)
 
-    async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def asgi_app(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> Awaitable[None]:
         """Serve one scope.
 
         ::
 
             app.asgi_app = Middleware(app.asgi_app)
         """
-        match scope["type"]:
-            case "http":
-                await self.asgi_http_class(self, scope)(receive, send)
-            case "websocket":
-                await self.asgi_websocket_class(self, scope)(receive, send)
-            case "lifespan":
-                await self.asgi_lifespan_class(self, scope)(receive, send)
-            case other:
-                raise RuntimeError(f"ASGI scope of unknown type {other!r}")
+        if scope["type"] == "http":
+            return self.asgi_http_class(self, scope)(receive, send)
+        if scope["type"] == "websocket":
+            return self.asgi_websocket_class(self, scope)(receive, send)
+        if scope["type"] == "lifespan":
+            return self.asgi_lifespan_class(self, scope)(receive, send)
+        raise RuntimeError(f"ASGI scope of unknown type {scope['type']!r}")

@@ -82,28 +82,31 @@ class AppGlobals:
         return f"<g of {', '.join(sorted(self)) or 'nothing'}>"
 
 
+Hook: TypeAlias = tuple[object, AsyncFunction]
+
+
 @dataclass(slots=True)
 class Way:
-    """What applies to one endpoint, gathered when a request first asks.
+    """What applies to one rule, gathered when a request first asks for it.
 
-    Hooks stand in the order in which they run, as pairs of the user's
-    function and the one that is awaited.  A flag is False if its stage has
-    nothing to do, so that nobody calls it.
+    A hook is the user's function and what is awaited in its place.  Hooks
+    stand in the order in which they run.  A flag that is False spares a
+    stage that would do nothing.
     """
 
-    names: list[str] = field(default_factory=list)  # blueprints, inner first
+    run_view: AsyncFunction
+    automatic_options: bool = False
     value_preprocessors: list[Callable[..., object]] = field(
         default_factory=list
     )
-    before: list[tuple[object, AsyncFunction]] = field(default_factory=list)
+    before: list[Hook] = field(default_factory=list)
     view: object = None
-    run_view: AsyncFunction | None = None
-    after: list[tuple[object, AsyncFunction]] = field(default_factory=list)
+    after: list[Hook] = field(default_factory=list)
     teardown: list[AsyncFunction] = field(default_factory=list)
     preprocesses: bool = True
-    postprocesses: bool = True
+    finalizes: bool = True
     tears_down: bool = True
-    ends_app: bool = True  # there is something to do for the app's context
+    ends_app: bool = True  # the application's context has something to end
 
 
 class Application(SessionApplication, Protocol):
@@ -157,6 +160,8 @@ class Context:
     # The hook or error handler whose value became the response.
     answered_by: tuple[str, object] | None = None
 
+    _token: Token["Context"] | None = None
+    _more_tokens: tuple[Token["Context"], ...] = ()  # pushed twice
     _session: SessionMixin | None = None
     _g: Any = None
     _url_adapter: MapAdapter | None = None
@@ -170,7 +175,6 @@ class Context:
     ) -> None:
         self.app = app
         self.request_websocket = request_websocket
-        self._tokens: list[Token[Context]] = []
         if request_websocket is not None:
             self.conversation = request_websocket
             if isinstance(request_websocket, Websocket):
@@ -188,10 +192,10 @@ class Context:
     @property
     def outer(self) -> "Context | None":
         """The context that was current when this one was pushed."""
-        if not self._tokens:
+        if self._token is None:
             return None
-        old = self._tokens[0].old_value
-        return old if isinstance(old, Context) else None
+        old = self._token.old_value
+        return None if old is Token.MISSING else old
 
     @property
     def owner(self) -> bool:
@@ -272,7 +276,7 @@ class Context:
 
     async def push(self) -> None:
         """Make it current; open the session, find the rule."""
-        self._tokens.append(current.set(self))
+        self.enter()
         try:
             if appcontext_pushed.receivers and self.owner:
                 await announce(appcontext_pushed, self.app)
@@ -281,8 +285,26 @@ class Context:
                     await self.open_session()
                 self.match_request()
         except BaseException:
-            current.reset(self._tokens.pop())
+            self.leave()
             raise
+
+    def enter(self) -> None:
+        """Make it current: the part of ``push()`` that waits for nothing."""
+        token = current.set(self)
+        if self._token is None:
+            self._token = token
+        else:
+            self._more_tokens += (token,)
+
+    def leave(self) -> None:
+        """Let the outer context be current again: the last of ``pop()``."""
+        if self._more_tokens:
+            *more, token = self._more_tokens
+            self._more_tokens = tuple(more)
+            current.reset(token)
+        elif self._token is not None:
+            current.reset(self._token)
+            self._token = None
 
     async def open_session(self) -> None:
         """Ask the session interface, unless there is a session already."""
@@ -310,7 +332,12 @@ class Context:
 
     async def auto_pop(self, exc: BaseException | None) -> None:
         """Pop it, unless somebody wants to look at it later."""
-        if self.request_websocket is not None and self._is_wanted(exc):
+        config = self.app.config
+        if self.is_kept() or (
+            exc is not None
+            and self.request_websocket is not None
+            and config["PRESERVE_CONTEXT_ON_EXCEPTION"]
+        ):
             self.preserved = True
         else:
             await self.pop(exc)
@@ -327,15 +354,35 @@ class Context:
             exc = sys.exc_info()[1]
         owner = self.owner
         try:
-            if len(self._tokens) == 1 and self._has_an_end(owner):
+            if not self._more_tokens and self.has_an_end(owner):
                 await self._end(exc, owner)
         finally:
             found = current.get(None)
-            current.reset(self._tokens.pop())
+            self.leave()
             if found is not self:
                 raise AssertionError(f"popped {self!r}, current was {found!r}")
         if owner and appcontext_popped.receivers:
             await announce(appcontext_popped, self.app)
+
+    def is_kept(self) -> bool:
+        """Tell whether the test client wants to look at it later."""
+        if self.request_websocket is None:
+            return False
+        scope: Mapping[str, object] = self.request_websocket.scope
+        return KEPT in scope and bool(scope[KEPT])
+
+    def has_an_end(self, owner: bool) -> bool:
+        """Tell whether tearing down does anything at all."""
+        way = self.way
+        return bool(
+            way is None
+            or way.tears_down
+            or (owner and way.ends_app)
+            or (self.request is not None and self.request.uploads)
+            or request_tearing_down.receivers
+            or websocket_tearing_down.receivers
+            or appcontext_tearing_down.receivers
+        )
 
     # -- inside --
 
@@ -347,26 +394,6 @@ class Context:
             if interface.lazy:
                 return interface.load(self.app, self.conversation)
         raise RuntimeError("the session is opened when the context is pushed")
-
-    def _is_wanted(self, exc: BaseException | None) -> bool:
-        scope: Mapping[str, object] = self.conversation.scope
-        if KEPT in scope and scope[KEPT]:
-            return True
-        config = self.app.config
-        return exc is not None and bool(config["PRESERVE_CONTEXT_ON_EXCEPTION"])
-
-    def _has_an_end(self, owner: bool) -> bool:
-        """Tell whether tearing down does anything at all."""
-        way = self.way
-        return (
-            way is None
-            or way.tears_down
-            or (self.request is not None and bool(self.request.uploads))
-            or (owner and way.ends_app)
-            or bool(request_tearing_down.receivers)
-            or bool(websocket_tearing_down.receivers)
-            or bool(appcontext_tearing_down.receivers)
-        )
 
     async def _end(self, exc: BaseException | None, owner: bool) -> None:
         if exc is None or isinstance(exc, Exception):

@@ -33,6 +33,16 @@ from microquart.wrappers.uploads import (
     default_stream_factory,
 )
 
+__all__ = [
+    "FileStorage",
+    "Files",
+    "Form",
+    "FormDataParser",
+    "MultiPartParser",
+    "default_stream_factory",
+    "parse_urlencoded",
+]
+
 # RFC 7578 has three header fields in a part, and no reason for a long one.
 PART_HEAD = 8 * 1024  # bytes of all header fields of a part
 PART_LINES = 16  # header fields of a part
@@ -277,7 +287,7 @@ class _Parts:
         # Of the part that is coming in:
         self._name = ""
         self._charset = "utf-8"
-        self._chunks: list[bytes | bytearray] = []
+        self._value = bytearray()
         self._file: FileStorage | None = None
         self._size = 0
 
@@ -296,7 +306,7 @@ class _Parts:
         charset = (part.charset or "").lower()
         self._charset = charset if charset in _CHARSETS else "utf-8"
         self._name = part.name or ""
-        self._chunks = []
+        self._value = bytearray()
         self._size = 0
         filename = _filename(part)
         self._file = None if filename is None else self._open(part, filename)
@@ -322,7 +332,7 @@ class _Parts:
         if self._file is None:
             self._memory += len(data)
             _check_size(self._memory, self._parser.max_form_memory_size)
-            self._chunks.append(data)
+            self._value += data
             return
         self._size += len(data)
         stream = self._file.stream
@@ -333,7 +343,7 @@ class _Parts:
 
     def _end(self) -> None:
         if self._file is None:
-            value = b"".join(self._chunks).decode(self._charset, "replace")
+            value = self._value.decode(self._charset, "replace")
             self.fields.append((self._name, value))
         else:
             self._file.stream.seek(0)

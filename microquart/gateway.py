@@ -8,8 +8,17 @@ stops here; one from outside passes.
 """
 
 import asyncio
+import types
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Mapping,
+)
+from functools import partial
+from logging import Logger
 from typing import Any, Protocol, TypeAlias
 
 import anyio
@@ -29,7 +38,6 @@ from microquart.http.errors import ClientDisconnected
 from microquart.signals import websocket_received, websocket_sent
 from microquart.wrappers.bodies import DataBody, ResponseBody
 from microquart.wrappers.request import Request, RequestSettings
-from microquart.wrappers.request_body import within
 from microquart.wrappers.response import Response
 from microquart.wrappers.websocket import Data, Websocket
 
@@ -50,7 +58,10 @@ class GatewayApplication(Protocol):
     state: dict[str, Any]
 
     @property
-    def config(self) -> dict[str, Any]: ...
+    def config(self) -> Mapping[str, Any]: ...
+
+    @property
+    def logger(self) -> Logger: ...
 
     @property
     def request_class(self) -> type[Request]: ...
@@ -85,43 +96,58 @@ class ASGIHTTPConnection:
         self.app = app
         self.scope = scope
 
-    async def __call__(self, receive: Receive, send: Send) -> None:
+    def __call__(self, receive: Receive, send: Send) -> Work:
         app, scope = self.app, self.scope
         extensions = scope.get("extensions")
         if extensions and EXTENSION in extensions:
             request = app.request_class(scope, receive, app.request_settings)
             watch = extensions[EXTENSION]["watch"]
-            await until_gone(request, self.answer(request, send), watch)
-        else:
-            inbox = Inbox(receive)
-            request = app.request_class(
-                scope, inbox.receive, app.request_settings
-            )
-            # What is not announced will hardly come: it may be read ahead.
-            inbox.ahead = not announces_body(scope)
-            work = beside(
-                inbox.watch(request.client_left), self.answer(request, send)
-            )
-            await until_gone(request, work, None)
+            return until_gone(request, self.answer(request, send), watch)
+        inbox = Inbox(receive)
+        request = app.request_class(
+            scope, inbox.receive, app.request_settings
+        )
+        # What is not announced will hardly come: it may be read ahead.
+        inbox.ahead = not announces_body(scope)
+        watching = inbox.watch(request.client_left)
+        work = beside(watching, self.answer(request, send))
+        return until_gone(request, work, None)
 
     async def answer(self, request: Request, send: Send) -> None:
         """Have the application answer, and say what it answers."""
         app = self.app
         try:
-            try:
-                response = await app.handle_request(request)
-            except ClientDisconnected:
-                raise
-            except Exception as error:
-                response = app.answer_crash(error, request)
-            timeout = response.timeout
-            if timeout is ...:
-                timeout = app.config["RESPONSE_TIMEOUT"]
-            work = self.say(request, response, send)
-            await (work if timeout is None else within(timeout, work))
+            response = await app.handle_request(request)
         except ClientDisconnected:
-            if not request.gone:
-                raise
+            raise
+        except Exception as error:
+            response = app.answer_crash(error, request)
+        timeout = response.timeout
+        if timeout is ...:
+            timeout = app.config["RESPONSE_TIMEOUT"]
+        saying = self.say(request, response, send)
+        if timeout is None:
+            await saying
+        elif on_asyncio():
+            # A timer would cost more than saying it, which seldom waits.
+            try:
+                first = saying.send(None)
+            except StopIteration:
+                return
+            await self.in_time(timeout, resumed(first, saying))
+        else:
+            await self.in_time(timeout, saying)
+
+    async def in_time(self, seconds: float, saying: Awaitable[None]) -> None:
+        """Let the client have so many seconds to take the response."""
+        with anyio.move_on_after(seconds) as scope:
+            await saying
+        if scope.cancelled_caught:
+            # The server sees that the end is missing, and cuts it.
+            self.app.logger.warning(
+                f"{self.scope['method']} {self.scope['path']}: the response "
+                f"was not taken within {seconds} s"
+            )
 
     async def say(
         self, request: Request, response: Response, send: Send
@@ -307,36 +333,41 @@ async def until_gone(
     except RuntimeError:
         task = None
     if task is None:
-        with anyio.CancelScope() as scope:
-            conversation.cancel = scope.cancel
-            if watch is not None:
-                watch(conversation.client_left)
-            try:
-                await work
-            finally:
-                conversation.cancel = None
+        await until_gone_in_a_scope(conversation, work, watch)
         return
     # A scope of anyio's would cost more than all the rest of a request.
-    cancelled = False
-
-    def cancel() -> None:
-        nonlocal cancelled
-        cancelled = True
-        task.cancel()
-
-    conversation.cancel = cancel
+    conversation.cancel = task.cancel
     if watch is not None:
         watch(conversation.client_left)
     try:
         await work
     except asyncio.CancelledError:
-        if not cancelled or task.uncancel():
+        if not conversation.gone or task.uncancel():
             raise
-        cancelled = False
-    finally:
         conversation.cancel = None
-        if cancelled:
+    except ClientDisconnected:
+        if not conversation.gone:
+            raise
+    finally:
+        if conversation.gone and conversation.cancel is not None:
             await absorb(task)
+        conversation.cancel = None
+
+
+async def until_gone_in_a_scope(
+    conversation: Conversation, work: Work, watch: Watch | None
+) -> None:
+    with anyio.CancelScope() as scope:
+        conversation.cancel = scope.cancel
+        if watch is not None:
+            watch(conversation.client_left)
+        try:
+            await work
+        except ClientDisconnected:
+            if not conversation.gone:
+                raise
+        finally:
+            conversation.cancel = None
 
 
 async def absorb(task: "asyncio.Task[Any]") -> None:
@@ -355,6 +386,36 @@ def departure(request: Request) -> ClientDisconnected:
     request.cancel = None  # what would be cancelled ends by the exception
     request.client_left()
     return ClientDisconnected()
+
+
+# -- a client that does not read --
+
+
+def on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+@types.coroutine
+def resumed(first: Any, steps: Work) -> Generator[Any, Any, None]:
+    """Go on with a coroutine whose first step waits for ``first``."""
+    while True:
+        try:
+            yield first
+        except BaseException as error:
+            step = partial(steps.throw, error)
+        else:
+            step = partial(steps.send, None)
+        try:
+            first = step()
+        except StopIteration:
+            return
+
+
+# -- asking for the departure --
 
 
 class Inbox:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import CodeType, FrameType
 
-VALID = "str, bytes, dict, list, Response, a generator, or a tuple of these"
 LONGEST = 60  # characters of a value that a sentence shows
 
 # Modules whose frames mean that a loop runs what is called from them.
@@ -67,24 +66,16 @@ def _shown(value: object) -> str:
 # -- what a function returned --
 
 
-def returned_nothing(view: object) -> str:
-    """Speak of a view that returned None."""
-    told = (
-        f"view '{name_of(view)}' ({place(view)}) returned None: "
-        "is a return missing on one branch?"
-    )
-    line = _open_end(view)
-    return told if line is None else f"{told} line {line} has none"
+def of_view(view: object, problem: str) -> str:
+    """Speak of a view whose value cannot become a response.
 
-
-def returned_no_response(view: object, value: object) -> str:
-    """Speak of a view whose value cannot become a response."""
-    shown = _shown(value)
-    return (
-        f"view '{name_of(view)}' ({place(view)}) returned {shown}, a "
-        f"{type(value).__name__}: return {VALID}; "
-        f'perhaps str({shown}) or {{"value": {shown}}}'
-    )
+    ``problem`` goes on behind the view's name: ``returned 42 (int); ...``.
+    """
+    told = f"view '{name_of(view)}' ({place(view)}) {problem}"
+    if problem.startswith("returned None"):
+        line = _open_end(view)
+        return told if line is None else f"{told} line {line} has none"
+    return told
 
 
 def stopped_with(kind: str, hook: object, value: object) -> str:

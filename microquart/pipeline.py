@@ -13,7 +13,7 @@ nothing to do, and that nobody overrides, is not called.
 """
 
 from collections.abc import AsyncIterable, Callable, Coroutine
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
@@ -28,11 +28,15 @@ from microquart.context import (
     the_context,
 )
 from microquart.exceptions import InternalServerError
+from microquart.http.errors import ClientDisconnected
 from microquart.recovery import Result, told_of
+from microquart.routing import Rule
 from microquart.scaffold import Registry, blueprints_of
 from microquart.sessions import SecureCookieSessionInterface, SessionInterface
 from microquart.signals import (
     announce,
+    appcontext_popped,
+    appcontext_pushed,
     appcontext_tearing_down,
     got_request_exception,
     got_websocket_exception,
@@ -46,7 +50,7 @@ from microquart.signals import (
 from microquart.typing import TeardownCallable
 from microquart.wrappers.bodies import Chunk, IterableBody, ResponseBody
 from microquart.wrappers.request import Request
-from microquart.wrappers.response import Response
+from microquart.wrappers.response import NotAResponse, Response
 from microquart.wrappers.websocket import Websocket
 
 T = TypeVar("T")
@@ -69,13 +73,19 @@ WATCHED = frozenset(
         *("teardown_request_funcs", "teardown_websocket_funcs"),
         *("teardown_appcontext_funcs", "url_value_preprocessors"),
         *("view_functions", "session_interface", "url_map"),
-        *("create_url_adapter", "subdomain_matching"),
+        *("create_url_adapter", "subdomain_matching", "context_class"),
     }
 )
+# What is gathered, as cached properties.
+GATHERED = ("_requests", "_websockets", "_by_adapter", "_enters_at_once")
 
 
 class Stages(Generic[R]):
-    """The stages of one kind, bound to an application, and its ways."""
+    """The stages of one kind, bound to an application, and its ways.
+
+    A stage that nobody overrides is called without the detour through its
+    public name.
+    """
 
     noun = "request"
     started = request_started
@@ -90,40 +100,57 @@ class Stages(Generic[R]):
     full_dispatch: Callable[[Context], Step[R]]
     preprocess: Callable[[Context], Step[Result]]
     dispatch: Callable[[Context], Step[Result]]
-    make: Callable[[Any], Step[R]]
     finalize: Callable[[Any, Context, bool], Step[R]]
+    make: Callable[[Any], Step[R]]
     process: Callable[[R, Context], Step[R]]
     handle_exception: Callable[[Exception], Step[R]]
 
-    # Whether somebody overrides the stage, so that it has to be called.
+    # Somebody overrides what comes after the view; or before; or the end.
+    finalize_is_theirs: bool
     preprocess_is_theirs: bool
-    process_is_theirs: bool
     teardown_is_theirs: bool
 
     def __init__(self) -> None:
-        self.ways: dict[str | None, Way] = {}
+        self.ways: dict[Rule | None, Way] = {}
+
+    def make_now(self, result: Any) -> R:
+        """Do as ``make`` where nobody overrides it, without waiting."""
+        raise NotImplementedError
 
     def takes(self, response: object) -> bool:
         """Tell whether a hook may give this back for the response."""
-        return isinstance(response, Response)
+        raise NotImplementedError
 
 
 class RequestStages(Stages[Response]):
     def __init__(self, app: "Pipeline") -> None:
         super().__init__()
+        theirs = app.overrides
         self.before = app.before_request_funcs
         self.after = app.after_request_funcs
         self.teardown = app.teardown_request_funcs
         self.full_dispatch = app.full_dispatch_request
+        if not theirs("full_dispatch_request"):
+            self.full_dispatch = partial(app._full_dispatch, self)
         self.preprocess = app.preprocess_request
         self.dispatch = app.dispatch_request
-        self.make = app.make_response
+        if not theirs("dispatch_request"):
+            self.dispatch = app._dispatch
         self.finalize = app.finalize_request
+        self.make = app.make_response
+        self.make_now = app.response_of
         self.process = app.process_response
         self.handle_exception = app.handle_exception
-        self.preprocess_is_theirs = app.overrides("preprocess_request")
-        self.process_is_theirs = app.overrides("process_response")
-        self.teardown_is_theirs = app.overrides("do_teardown_request")
+        self.finalize_is_theirs = (
+            theirs("finalize_request")
+            or theirs("make_response")
+            or theirs("process_response")
+        )
+        self.preprocess_is_theirs = theirs("preprocess_request")
+        self.teardown_is_theirs = theirs("do_teardown_request")
+
+    def takes(self, response: object) -> bool:
+        return isinstance(response, Response)
 
 
 class WebsocketStages(Stages[Response | None]):
@@ -135,6 +162,8 @@ class WebsocketStages(Stages[Response | None]):
 
     def __init__(self, app: "Pipeline") -> None:
         super().__init__()
+        theirs = app.overrides
+        self.app = app
         self.before = app.before_websocket_funcs
         self.after = app.after_websocket_funcs
         self.teardown = app.teardown_websocket_funcs
@@ -142,16 +171,22 @@ class WebsocketStages(Stages[Response | None]):
         self.preprocess = app.preprocess_websocket
         self.dispatch = app.dispatch_websocket
         self.finalize = app.finalize_websocket
+        self.make = self._make
         self.process = app.postprocess_websocket
         self.handle_exception = app.handle_websocket_exception
-        self.preprocess_is_theirs = app.overrides("preprocess_websocket")
-        self.process_is_theirs = app.overrides("postprocess_websocket")
-        self.teardown_is_theirs = app.overrides("do_teardown_websocket")
+        self.finalize_is_theirs = (
+            theirs("finalize_websocket")
+            or theirs("make_response")
+            or theirs("postprocess_websocket")
+        )
+        self.preprocess_is_theirs = theirs("preprocess_websocket")
+        self.teardown_is_theirs = theirs("do_teardown_websocket")
 
-        async def make(result: Any) -> Response | None:
-            return None if result is None else await app.make_response(result)
+    async def _make(self, result: Any) -> Response | None:
+        return None if result is None else await self.app.make_response(result)
 
-        self.make = make
+    def make_now(self, result: Any) -> Response | None:
+        return None if result is None else self.app.response_of(result)
 
     def takes(self, response: object) -> bool:
         return response is None or isinstance(response, Response)
@@ -215,11 +250,17 @@ class Pipeline(Addressing):
     async def _handle(self, stages: Stages[R], ctx: Context) -> R:
         if not self._got_first_request:
             self._got_first_request = True
-        await ctx.push()
+        if self._enters_at_once and not appcontext_pushed.receivers:
+            ctx.enter()
+            ctx.match_request()
+        else:
+            await ctx.push()
         try:
             try:
                 response = await stages.full_dispatch(ctx)
             except Exception as error:
+                if _departed(ctx, error):
+                    raise
                 response = await stages.handle_exception(error)
         except BaseException as error:
             await self._leave(ctx, error)
@@ -228,9 +269,28 @@ class Pipeline(Addressing):
             response.response, IterableBody
         ):
             self._stream(ctx, response)
+        elif self._leaves_at_once(ctx):
+            ctx.leave()
         else:
             await self._leave(ctx, None)
         return response
+
+    @cached_property
+    def _enters_at_once(self) -> bool:
+        """Whether pushing a context has nothing to wait for."""
+        return (
+            self.session_interface.lazy
+            and self.context_class.push is Context.push
+        )
+
+    def _leaves_at_once(self, ctx: Context) -> bool:
+        """Tell whether popping a context has nothing to do."""
+        return (
+            self.context_class.pop is Context.pop
+            and not appcontext_popped.receivers
+            and not ctx.has_an_end(True)
+            and not ctx.is_kept()
+        )
 
     def _stream(self, ctx: Context, response: Response) -> None:
         async def leave(error: BaseException | None) -> None:
@@ -265,17 +325,30 @@ class Pipeline(Addressing):
         return self._full_dispatch(self._websockets, ctx)
 
     async def _full_dispatch(self, stages: Stages[R], ctx: Context) -> R:
+        way = self.way_of(ctx)
         result: Result = None
         try:
             if stages.started.receivers:
                 await announce(stages.started, self)
-            if self.way_of(ctx).preprocesses:
+            if way.preprocesses:
                 result = await stages.preprocess(ctx)
             if result is None:
                 result = await stages.dispatch(ctx)
         except Exception as error:
+            if _departed(ctx, error):
+                raise
             result = await self.handle_user_exception(error)
-        return await stages.finalize(result, ctx, False)
+        if (
+            way.finalizes
+            or ctx.after_functions is not None
+            or stages.finished.receivers
+            or self._has_session_to_save(ctx)
+        ):
+            return await stages.finalize(result, ctx, False)
+        try:
+            return stages.make_now(result)
+        except NotAResponse as error:
+            raise _no_response(ctx, error) from error
 
     def preprocess_request(
         self, request_context: Context | None = None
@@ -315,21 +388,14 @@ class Pipeline(Addressing):
         """Call the view, or raise why there is none."""
         return self._dispatch(websocket_context or the_context("websocket"))
 
-    async def _dispatch(self, ctx: Context) -> Result:
+    def _dispatch(self, ctx: Context) -> Step[Result]:
         conversation = ctx.conversation
         if conversation.routing_exception is not None:
             self.raise_routing_exception(conversation)
-        rule = conversation.url_rule
-        if (
-            ctx.request is not None
-            and ctx.request.method == "OPTIONS"
-            and rule is not None
-            and rule.provide_automatic_options
-        ):
-            return await self.make_default_options_response()
-        run = self.way_of(ctx).run_view
-        result: Result = await run(**(conversation.view_args or {}))
-        return result
+        way = self.way_of(ctx)
+        if way.automatic_options and conversation.method == "OPTIONS":
+            return self.make_default_options_response()
+        return way.run_view(**conversation.view_args or {})
 
     def raise_routing_exception(self, request: Conversation) -> NoReturn:
         """Raise what the router found instead of a view."""
@@ -365,14 +431,12 @@ class Pipeline(Addressing):
         ctx: Context,
         from_error_handler: bool,
     ) -> R:
-        response = await stages.make(result)
         try:
-            if (
-                self.way_of(ctx).postprocesses
-                or ctx.after_functions
-                or self._has_session_to_save(ctx)
-            ):
-                response = await stages.process(response, ctx)
+            response = await stages.make(result)
+        except NotAResponse as error:
+            raise _no_response(ctx, error) from error
+        try:
+            response = await stages.process(response, ctx)
             if stages.finished.receivers:
                 await announce(stages.finished, self, response=response)
         except Exception:
@@ -420,11 +484,16 @@ class Pipeline(Addressing):
 
     def _has_session_to_save(self, ctx: Context) -> bool:
         """Tell whether the session was looked at, or may need a new date."""
+        if ctx.session_opened:
+            return True
         interface = self.session_interface
-        return (
-            ctx.session_opened
-            or not isinstance(interface, SecureCookieSessionInterface)
-            or interface.stale(self, ctx.conversation)
+        if not isinstance(interface, SecureCookieSessionInterface):
+            return True
+        # An interface of the user's is asked in any case.
+        if type(interface) is not SecureCookieSessionInterface:
+            return True
+        return bool(self.config["SECRET_KEY"]) and interface.stale(
+            self, ctx.conversation
         )
 
     # -- teardown --
@@ -522,30 +591,36 @@ class Pipeline(Addressing):
             self._forget_ways()
 
     def _forget_ways(self) -> None:
-        for name in ("_requests", "_websockets", "_by_adapter"):
+        for name in GATHERED:
             vars(self).pop(name, None)
 
     def way_of(self, ctx: Context) -> Way:
-        """Return what applies to the endpoint of a context."""
+        """Return what applies to the rule of a context."""
         way = ctx.way
         if way is None:
             stages: Stages[Any] = (
                 self._websockets if ctx.request is None else self._requests
             )
-            endpoint = ctx.conversation.endpoint
-            way = stages.ways.get(endpoint)
+            rule = ctx.conversation.url_rule
+            way = stages.ways.get(rule)
             if way is None:
-                way = self._gather(stages, endpoint)
+                way = self._gather(stages, rule)
                 # Before the first request more may be registered.
                 if self._got_first_request:
-                    stages.ways[endpoint] = way
+                    stages.ways[rule] = way
             ctx.way = way
         return way
 
-    def _gather(self, stages: Stages[Any], endpoint: str | None) -> Way:
-        inner_first = [*blueprints_of(endpoint), None]
+    def _gather(self, stages: Stages[Any], rule: Rule | None) -> Way:
+        inner_first = [
+            *blueprints_of(None if rule is None else rule.endpoint),
+            None,
+        ]
         outer_first = inner_first[::-1]
         way = Way(
+            run_view=self._no_view,
+            automatic_options=rule is not None
+            and rule.provide_automatic_options,
             value_preprocessors=[
                 f
                 for name in outer_first
@@ -567,47 +642,50 @@ class Pipeline(Addressing):
                 for f in reversed(stages.teardown.get(name, ()))
             ],
         )
-        way.run_view = self._gather_view(endpoint, way)
+        if rule is not None and rule.endpoint in self.view_functions:
+            way.view = self.view_functions[rule.endpoint]
+            way.run_view = self._run_view(rule, way)
         way.preprocesses = stages.preprocess_is_theirs or bool(
             way.before or way.value_preprocessors
         )
-        way.postprocesses = stages.process_is_theirs or bool(way.after)
+        way.finalizes = stages.finalize_is_theirs or bool(way.after)
         way.tears_down = stages.teardown_is_theirs or bool(way.teardown)
         way.ends_app = self.overrides("do_teardown_appcontext") or bool(
             self.teardown_appcontext_funcs
         )
         return way
 
-    def _gather_view(self, endpoint: str | None, way: Way) -> AsyncFunction:
+    def _run_view(self, rule: Rule, way: Way) -> AsyncFunction:
         """Return the view, with a word for arguments that it does not take."""
-        view = self.view_functions.get(endpoint or "")
-        if view is None:
-            return _no_view(endpoint)
+        view = self.view_functions[rule.endpoint]
         run: AsyncFunction = self.ensure_async(view)
-        way.view = view
-        if way.value_preprocessors or endpoint is None:
+        if way.value_preprocessors:
             return run
-        surplus = {
-            name: mistakes.surplus_argument(rule.rule, name, view)
-            for rule in self.url_map.iter_rules(endpoint)
-            for name in mistakes.refused_arguments(view, rule.arguments)
-        }
-        return _checked(run, surplus) if surplus else run
+        surplus = mistakes.refused_arguments(view, rule.arguments)
+
+        async def checked(**values: Any) -> Any:
+            # A hook may have taken the value out.
+            for name in surplus:
+                if name in values:
+                    raise TypeError(
+                        mistakes.surplus_argument(rule.rule, name, view)
+                    )
+            return await run(**values)
+
+        return checked if surplus else run
+
+    async def _no_view(self, **values: Any) -> Any:
+        raise LookupError("the endpoint of this rule has no view function")
 
 
-def _no_view(endpoint: str | None) -> AsyncFunction:
-    async def run(**values: Any) -> Any:
-        raise LookupError(f"endpoint {endpoint!r} has no view function")
-
-    return run
+def _departed(ctx: Context, error: Exception) -> bool:
+    """Tell whether an error only says that the client has gone."""
+    return isinstance(error, ClientDisconnected) and ctx.conversation.gone
 
 
-def _checked(run: AsyncFunction, surplus: dict[str, str]) -> AsyncFunction:
-    async def checked(**values: Any) -> Any:
-        # A hook may have taken the value out.
-        for name in values:
-            if name in surplus:
-                raise TypeError(surplus[name])
-        return await run(**values)
-
-    return checked
+def _no_response(ctx: Context, error: NotAResponse) -> TypeError:
+    """Say which function returned what cannot be a response."""
+    if ctx.answered_by is None:
+        view = None if ctx.way is None else ctx.way.view
+        return TypeError(mistakes.of_view(view, str(error)))
+    return TypeError(mistakes.stopped_with(*ctx.answered_by, error.value))

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from markupsafe import Markup
 
-from microquart.http.fields import format_date, parse_date
+from microquart.http.dates import format_date, parse_date
 from microquart.json.values import to_json
 
 

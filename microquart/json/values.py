@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from microquart.http.fields import format_date
+from microquart.http.dates import format_date
 
 
 def to_json(value: object) -> object:

@@ -31,15 +31,16 @@ _WINDOW_BITS = 12
 _MEMORY_LEVEL = 5
 
 _TAIL = b"\x00\x00\xff\xff"  # RFC 7692 7.2.1: it ends what is not sent
-# RFC 7692 7.1; but zlib cannot deflate with 2**8.
-_PARAMETER = re.compile(
-    r"""(?:(?:server|client)_no_context_takeover
-    | server_max_window_bits (?=\s*=)
-    | client_max_window_bits)
-    (?:(?<=bits) \s*=\s* "?(?P<bits>[89]|1[0-5])"?)?
-    """,
-    re.VERBOSE,
-).fullmatch
+_PARAMETER = re.compile(r'([a-z_]+)(?:\s*=\s*("?)(\w+)\2)?').fullmatch
+_SIZES = {str(bits) for bits in range(9, 16)}
+# What each parameter of an offer may be (RFC 7692, section 7.1); None: it
+# has no value.  zlib cannot deflate in a window of 2**8.
+_VALUES: dict[str, set[str | None]] = {
+    "server_no_context_takeover": {None},
+    "client_no_context_takeover": {None},
+    "server_max_window_bits": {*_SIZES},
+    "client_max_window_bits": {*_SIZES, "8", None},
+}
 
 
 class MessageLimit(Extension):
@@ -228,9 +229,13 @@ def _agree(parameters: Iterable[str]) -> Parameters | None:
     given: dict[str, str | None] = {}
     for parameter in parameters:
         match = _PARAMETER(parameter)
-        if match is None or match["name"] in given:
+        if match is None or match[1] in given:
             return None
-        given[match["name"]] = match["server"] or match["client"]
+        given[match[1]] = match[3]
+    if any(
+        value not in _VALUES.get(name, ()) for name, value in given.items()
+    ):
+        return None
     server = given.get("server_max_window_bits") or "15"
     client = given.get("client_max_window_bits") or "15"
     return Parameters(

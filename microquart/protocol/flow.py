@@ -56,7 +56,7 @@ class Flow:
         self.waited = 0.0  # seconds, before that
         self.expects_continue = False
         # -- what leaves --
-        self.ended = False  # we have ended our side
+        self.ended: float | None = None  # when we ended our side
         self.unsent = bytearray()
         self.last = False  # nothing follows what is unsent, but trailers
         self.trailers: FieldList | None = None

@@ -38,6 +38,12 @@ from microquart.protocol.stream import (
     Stream,
     http_scope,
 )
+from microquart.protocol.ws import (
+    Handshake,
+    WebSocketStream,
+    read_handshake,
+    websocket_scope,
+)
 
 # RFC 9112 7.1: size, extensions; 16 digits are all that a length can have.
 _CHUNK_LINE = re.compile(
@@ -57,6 +63,12 @@ _STATUS_LINES = {
 _CLOSE = (b"connection", b"close")
 _CHUNKED = (b"transfer-encoding", b"chunked")
 _LAST_CHUNK = b"0\r\n\r\n"
+# What a refusal has to say, beside why.
+_TO_SAY = {
+    426: [(b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")]
+}
+# Pieces of output that pile up before reading stops: answers to pings.
+_MAX_ANSWERS = 256
 
 
 class H1Connection:
@@ -73,7 +85,7 @@ class H1Connection:
         self.closing = False  # send EOF after the output, then linger
         self.closed = False
         self.stopping = False
-        self._stream: HTTPStream | None = None
+        self._stream: Stream | None = None
         self._read: Callable[[], bool] = self._head
         self._buffer = bytearray()
         self._output: list[bytes] = []
@@ -88,6 +100,7 @@ class H1Connection:
         self._old = False  # it is HTTP/1.0: no chunks, no keep-alive
         self._begun = False  # the head of its response is written
         self._chunked = False  # that response is sent in chunks
+        self._switched = False  # it was 101: what follows is no HTTP
         self._last = False  # no request after this one
         self._said_close = False  # and its response tells
         self._eof = False  # the peer sends no more
@@ -101,6 +114,10 @@ class H1Connection:
             h11.SERVER,
             max_incomplete_event_size=self.limits.max_header_bytes * 2,
         )
+
+    def make_websocket(self, handshake: Handshake) -> WebSocketStream:
+        """Make the stream of a WebSocket (a seam, as above)."""
+        return WebSocketStream(self, handshake)
 
     # -- as a shell sees it --
 
@@ -124,6 +141,8 @@ class H1Connection:
             return b""
         data = output[0] if len(output) == 1 else b"".join(output)
         output.clear()
+        if self.paused:
+            self._pause()
         return data
 
     def opened(self) -> list[Stream]:
@@ -148,6 +167,8 @@ class H1Connection:
         self.stopping = self._last = True
         if self._waiting in ("idle", "first head") and not self._buffer:
             self._wait_for("stop")
+        elif self._stream is not None:
+            self._stream.shutdown()
 
     def expire(self, now: float) -> None:
         """End what has waited for too long."""
@@ -175,6 +196,9 @@ class H1Connection:
                     self._refuse(
                         ProtocolError("the content did not come in time", 408)
                     )
+            case "websocket":
+                if self._stream is not None:
+                    self._stream.expire(now)
             case "departure":
                 if waited >= limits.half_close_timeout:
                     self._leave()
@@ -186,7 +210,7 @@ class H1Connection:
     # -- as a stream sees it --
 
     def respond(
-        self, stream: HTTPStream, status: int, fields: FieldList, more: bool
+        self, stream: Stream, status: int, fields: FieldList, more: bool
     ) -> None:
         if stream.chunked:
             self._chunked = not self._old
@@ -200,14 +224,15 @@ class H1Connection:
         if not more:
             self._finish()
 
-    def inform(
-        self, stream: HTTPStream, status: int, fields: FieldList
-    ) -> None:
+    def inform(self, stream: Stream, status: int, fields: FieldList) -> None:
         # RFC 9110 15.2: an HTTP/1.0 client does not know interim responses.
         if not self._old:
             self._write_head(status, fields)
+        if status == 101:
+            self._switched = self._begun = True
+            self._parse()  # what came too early has waited
 
-    def write(self, stream: HTTPStream, data: bytes, more: bool) -> None:
+    def write(self, stream: Stream, data: bytes, more: bool) -> None:
         if not self._chunked:
             if data:
                 self._output.append(data)
@@ -241,6 +266,9 @@ class H1Connection:
             self._wait_for("")
         self._pause()
 
+    def wake(self, stream: Stream) -> None:
+        self._woken.append(stream)
+
     def abort(self, stream: Stream) -> None:
         # No last chunk, or too short a length: the client can tell.
         self.closed = True
@@ -261,6 +289,7 @@ class H1Connection:
         self.paused = stream is not None and (
             stream.unread >= limit
             or (self._whole and len(self._buffer) >= limit)
+            or (self._switched and len(self._output) > _MAX_ANSWERS)
         )
 
     def _wait_for(self, what: str) -> None:
@@ -327,6 +356,27 @@ class H1Connection:
             stream.complete()
 
     def _upgrade(self, head: Head) -> bool:
+        """Open a WebSocket, if the head is its handshake (RFC 6455, 4.2)."""
+        if not (self.service.websockets and head.method == "GET"):
+            return False
+        handshake = read_handshake(head.fields, keyed=True)
+        if head.length or head.chunked:
+            raise ProtocolError("the handshake of a WebSocket has no content")
+        self._stream = stream = self.make_websocket(handshake)
+        stream.scope = websocket_scope(
+            stream, self.peer, "1.1", head.path, head.query, head.fields
+        )
+        self._wait_for("websocket")
+        self._opened.append(stream)
+        self.h11.next_event()  # EndOfMessage
+        self._read = self._tunnel
+        self._whole = True
+        return True
+
+    def _tunnel(self) -> bool:
+        """Pass the bytes of a WebSocket on, once it is accepted."""
+        if self._switched and self._stream is not None:
+            self._stream.receive(self._cut(len(self._buffer)))
         return False
 
     def _content(self) -> bool:
@@ -470,7 +520,7 @@ class H1Connection:
         self._eof = True
         if self._stream is None or self.closing:
             self.closed = True
-        elif self._whole:
+        elif self._whole and self._waiting != "websocket":
             # A half-close, or a departure: a short while will tell.
             self._wait_for("departure")
         else:
@@ -484,7 +534,7 @@ class H1Connection:
         lines = [b"%b: %b\r\n" % field for field in fields]
         self._output += (line, *lines, b"\r\n")
 
-    def _must_close(self, stream: HTTPStream) -> bool:
+    def _must_close(self, stream: Stream) -> bool:
         """Whether the connection cannot go on after this response."""
         if self._last or stream.close:
             return True
@@ -502,7 +552,9 @@ class H1Connection:
         stream = self._stream
         assert stream is not None
         self._woken.append(stream)
-        if self._whole:
+        if self._switched:
+            self._linger()
+        elif self._whole:
             self._next()
         elif self._last:
             self._linger()
@@ -562,6 +614,7 @@ class H1Connection:
             status,
             [
                 *self.service.fields,
+                *_TO_SAY.get(status, ()),
                 (b"content-type", b"text/plain; charset=utf-8"),
                 (b"content-length", b"%d" % len(content)),
                 _CLOSE,

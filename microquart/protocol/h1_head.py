@@ -100,7 +100,7 @@ def read_head(request: h11.Request) -> Head:
     host = None
     length = 0
     close = version == "1.0"
-    chunked = expects = websocket = False
+    chunked = expects = upgrade = websocket = False
     for name, value in fields:
         match name:
             case b"host":
@@ -111,7 +111,9 @@ def read_head(request: h11.Request) -> Head:
                 _check_coding(value, version)
                 chunked = True
             case b"connection":
-                close = close or b"close" in value.lower()
+                options = {*map(bytes.strip, value.lower().split(b","))}
+                close = close or b"close" in options
+                upgrade = upgrade or b"upgrade" in options
             case b"expect":
                 if value.lower() != b"100-continue":
                     raise ProtocolError("the expectation is unknown", 417)
@@ -136,7 +138,8 @@ def read_head(request: h11.Request) -> Head:
         chunked,
         close,
         expects,
-        websocket,
+        # RFC 6455 4.2.1; HTTP/1.0 knows no upgrade (RFC 9110, 7.8).
+        websocket and upgrade and version != "1.0",
     )
 
 

@@ -20,19 +20,31 @@ import hpack
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes, Settings
 
-from microquart.asgi import Extensions, FieldList, HTTPScope
+from microquart.asgi import FieldList
 from microquart.http.errors import ProtocolError
-from microquart.http.targets import decode_path
 from microquart.protocol import frames
 from microquart.protocol.flow import Flow, Sender, is_starved, is_stuck
 from microquart.protocol.gate import Gate
-from microquart.protocol.head import (
+from microquart.protocol.h2_head import (
     Head,
+    cannot_be_served,
     check_trailers,
     malformed,
     read_head,
 )
-from microquart.protocol.stream import HTTPStream, Peer, Service, Stream
+from microquart.protocol.stream import (
+    HTTPStream,
+    Peer,
+    Service,
+    Stream,
+    http_scope,
+)
+from microquart.protocol.ws import (
+    Handshake,
+    WebSocketStream,
+    read_handshake,
+    websocket_scope,
+)
 
 # Our encoder's table, whatever the peer would keep: hpack searches it in
 # line, so a large one costs time with each field.
@@ -93,6 +105,12 @@ class H2Connection:
                 normalize_outbound_headers=False,
             )
         )
+
+    def make_websocket(
+        self, number: int, handshake: Handshake
+    ) -> WebSocketStream:
+        """Make the stream of a WebSocket (a seam, as above)."""
+        return WebSocketStream(self, handshake, number)
 
     # -- as a shell sees it --
 
@@ -242,8 +260,9 @@ class H2Connection:
         self._woken[stream] = None
 
     def abort(self, stream: Stream) -> None:
-        flow = self._flows[stream.number]
-        self._reset(flow, ErrorCodes.INTERNAL_ERROR)
+        http = stream.scope["type"] == "http"
+        code = ErrorCodes.INTERNAL_ERROR if http else ErrorCodes.CANCEL
+        self._reset(self._flows[stream.number], code)
 
     def release(self, stream: Stream) -> None:
         self._running.discard(stream)
@@ -314,16 +333,14 @@ class H2Connection:
             head = read_head(self._decoder.fields, self.limits)
             if ended and head.length:
                 raise malformed("content was announced and does not come")
+            stream = self._make_stream(number, head)
         except ProtocolError as error:
             if error.code:
                 self._reject(number, ended)
             else:
                 self._answer(number, error.status, ended)
             return
-        if head.protocol is None:
-            self._open(number, head)
-        else:
-            self._answer(number, 501, ended)
+        self._open(number, head, stream)
 
     def _is_too_many(self) -> bool:
         """Whether there is no place for one more stream.
@@ -359,9 +376,24 @@ class H2Connection:
         if not ended:
             self._reset_number(number, ended, ErrorCodes.NO_ERROR)
 
-    def _open(self, number: int, head: Head) -> None:
-        stream = HTTPStream(self, head.method, number)
-        stream.scope = self._scope(head, stream)
+    def _make_stream(self, number: int, head: Head) -> Stream:
+        if head.protocol is None:
+            stream = HTTPStream(self, head.method, number)
+            stream.scope = http_scope(
+                stream, self.peer, "2", head.path, head.query, head.fields
+            )
+            return stream
+        if head.protocol != b"websocket" or not self.service.websockets:
+            # RFC 8441 3
+            raise cannot_be_served(501, "no such protocol")
+        handshake = read_handshake(head.fields, keyed=False)
+        socket = self.make_websocket(number, handshake)
+        socket.scope = websocket_scope(
+            socket, self.peer, "2", head.path, head.query, head.fields
+        )
+        return socket
+
+    def _open(self, number: int, head: Head, stream: Stream) -> None:
         self._flows[number] = flow = Flow(number, stream)
         flow.remaining = head.length
         flow.expects_continue = head.expects_continue
@@ -370,36 +402,6 @@ class H2Connection:
         self._requests += 1
         if self._requests == self.limits.max_requests_per_connection:
             self._go_away()
-
-    def _scope(self, head: Head, stream: HTTPStream) -> HTTPScope:
-        service = self.service
-        root_path = service.root_path
-        path = head.path
-        extensions: Extensions = {
-            "http.response.trailers": {},
-            "http.response.early_hint": {},
-            "microquart.disconnect": {"watch": stream.watch},
-        }
-        if self.peer.tls is not None:
-            extensions["tls"] = self.peer.tls
-        scope: HTTPScope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.5"},
-            "http_version": "2",
-            "method": head.method,
-            "scheme": "https" if self.peer.secure else "http",
-            "path": root_path + decode_path(path),
-            "raw_path": root_path.encode() + path if root_path else path,
-            "query_string": head.query,
-            "root_path": root_path,
-            "headers": head.fields,
-            "client": self.peer.client,
-            "server": self.peer.server,
-            "extensions": extensions,
-        }
-        if service.state is not None:
-            scope["state"] = service.state.copy()
-        return scope
 
     def _data(self, event: h2.events.DataReceived) -> None:
         size = event.flow_controlled_length or 0
@@ -417,7 +419,7 @@ class H2Connection:
         if padding := size - len(data):
             self._repay_stream(flow, padding)
         stream = flow.stream
-        if data and stream.state != "done":
+        if data and flow.ended is None and stream.state != "done":
             flow.arrived += len(data)
             stream.receive(data)
             self.wake(stream)
@@ -439,7 +441,7 @@ class H2Connection:
         flow.wanted = None
         if flow.remaining:
             self._break(flow, ErrorCodes.PROTOCOL_ERROR)
-        elif flow.ended:
+        elif flow.ended is not None:
             self._drop(flow)
         else:
             flow.stream.complete()
@@ -456,11 +458,13 @@ class H2Connection:
 
     def _finished(self, flow: Flow) -> None:
         """All of the response has been sent."""
-        flow.ended = True
-        if not flow.whole:
+        flow.ended = self.now
+        if flow.whole:
+            self._drop(flow)
+        elif flow.stream.scope["type"] == "http":
             # RFC 9113 8.1: the rest of the request is not wanted.
-            self._reset_number(flow.number, False, ErrorCodes.NO_ERROR)
-        self._drop(flow)
+            self._reset(flow, ErrorCodes.NO_ERROR)
+        # The peer of a WebSocket ends its side too, a little later.
 
     def _break(self, flow: Flow, code: int) -> None:
         """End a stream for an error of the peer."""
@@ -577,7 +581,11 @@ class H2Connection:
     def _expire_flow(self, flow: Flow) -> None:
         now = self.now
         flow.stream.expire(now)
-        if flow.ended or flow.number not in self._flows:
+        if flow.number not in self._flows:
+            return
+        if flow.ended is not None:
+            if now - flow.ended >= self.limits.linger_timeout:
+                self._reset(flow, ErrorCodes.NO_ERROR)
             return
         if is_stuck(flow, self.limits, now):
             self._reset(flow, ErrorCodes.CANCEL)

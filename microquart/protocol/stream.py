@@ -168,6 +168,11 @@ class Stream:
 
     # -- as the connection sees it --
 
+    @property
+    def chunked(self) -> bool:
+        """Whether HTTP/1.1 has to mark where the content ends."""
+        raise NotImplementedError
+
     def receive(self, data: bytes) -> None:
         """Content has arrived."""
         raise NotImplementedError
@@ -308,7 +313,6 @@ class HTTPStream(Stream):
 
     @property
     def chunked(self) -> bool:
-        """Whether HTTP/1.1 has to mark where the content ends."""
         bodiless = self.method == "HEAD" or self.status in (204, 304)
         return self._remaining is None and not bodiless
 

@@ -3,8 +3,6 @@
 They speak ASGI to anything callable, on asyncio and on trio.
 """
 
-from typing import Any
-
 from microquart.testing.app import LifespanError, TestApp
 from microquart.testing.client import QuartClient
 from microquart.testing.connections import (
@@ -14,6 +12,7 @@ from microquart.testing.connections import (
     WebsocketDisconnectError,
     WebsocketResponseError,
 )
+from microquart.testing.runner import QuartCliRunner
 from microquart.testing.utils import (
     make_test_body_with_headers,
     make_test_headers_path_and_query_string,
@@ -39,15 +38,3 @@ __all__ = [
     "sentinel",
 ]
 
-
-# The runner is click's, and an application without commands has no use for
-# click: it comes when somebody asks.
-QuartCliRunner: type[Any]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "QuartCliRunner":
-        from microquart.testing.runner import QuartCliRunner
-
-        return QuartCliRunner
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -113,6 +113,7 @@ class Mailbox(Generic[T]):
         while not self._items:
             if self._closed:
                 raise Closed
-            self._news = anyio.Event()
+            if self._news.is_set():
+                self._news = anyio.Event()
             await self._news.wait()
         return self._items.popleft()

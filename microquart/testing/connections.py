@@ -207,7 +207,7 @@ class TestConnection(Generic[S, T]):
     def _leave(self) -> None:
         """Leave; who watches, receives or sends in the application knows."""
         self._to_app.close()
-        if self.state == "done" or self._gone:
+        if self._gone or self.state == "done" or self._task.done:
             return
         self._gone = True
         self._wake_sender()

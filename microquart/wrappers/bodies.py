@@ -91,8 +91,13 @@ class IterableBody(ResponseBody):
             self.iter = aiter(iterable)
         elif isinstance(iterable, (list, tuple)):
             self.iter = _InMemory(iter(iterable))
-        else:
+        elif isinstance(iterable, Iterable):
             self.iter = iterate_in_thread(iterable)
+        else:
+            kind = type(iterable).__name__
+            raise TypeError(
+                f"a body is text, bytes or an iterable of these, not {kind}"
+            )
 
     async def __aexit__(
         self,

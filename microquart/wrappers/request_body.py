@@ -77,7 +77,9 @@ class Body:
         # a large body goes at once when its request does.
         self._request: Sender | None = request
         self._debug = request.settings.debug
-        self._kept: list[bytes] = []  # has come, and nobody has taken it
+        # Has come, and nobody has taken it.  A list of tiny pieces would be
+        # twenty times as large.
+        self._kept = bytearray()
         self._turn = Turn()
 
     # -- as a view sees it --
@@ -98,8 +100,10 @@ class Body:
             self._given = True
             return self._whole
         self._waited = 0.0
-        chunk = self._kept.pop(0) if self._kept else await self._pull()
-        if not chunk:
+        if self._kept:
+            chunk = bytes(self._kept)
+            self._kept.clear()
+        elif not (chunk := await self._pull()):
             raise StopAsyncIteration
         if not self._taken:
             self._take(self.reader)
@@ -126,9 +130,13 @@ class Body:
             while self._whole is None and not self._taken:
                 if size is not None and self._size > size:
                     return
-                self._kept.append(await self._pull())
+                data = await self._pull()
+                if self._request is None and not self._kept:
+                    self._whole = data
+                    return
+                self._kept += data
                 if self._request is None:
-                    self._whole = b"".join(self._kept)
+                    self._whole = bytes(self._kept)
                     self._kept.clear()
 
     def drop(self) -> None:

@@ -1,9 +1,8 @@
-"""Response: status, headers and body, and what becomes one."""
+"""Response: status, headers, body and JSON."""
 
 import pickle
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
@@ -12,9 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from microquart.exceptions import NotFound
-from microquart.http.datastructures import Headers
-from microquart.http.fields import WWWAuthenticate
+from microquart import wrappers
 from microquart.wrappers.bodies import (
     DataBody,
     FileBody,
@@ -22,13 +19,9 @@ from microquart.wrappers.bodies import (
     IterableBody,
     ResponseBody,
 )
-from microquart.wrappers.redirect import redirect_response
 from microquart.wrappers.response import (
-    NotAResponse,
     Response,
-    response_from,
 )
-from microquart.wrappers.response_fields import COEP, COOP
 
 
 def chunks() -> Iterator[str | bytes]:
@@ -248,6 +241,189 @@ async def test_a_frozen_response_can_be_pickled() -> None:
     assert copy.content_length == 5
 
 
-async def test_an_object_that_is_no_body_is_refused() -> None:
-    with pytest.raises(TypeError, match="not iterable"):
-        await Response(42).get_data()  # type: ignore[arg-type]
+def test_an_object_that_is_no_body_is_refused() -> None:
+    value: Any = 42
+    with pytest.raises(TypeError, match="an iterable of these, not int"):
+        Response(value)
+
+
+async def read(body: ResponseBody) -> list[bytes]:
+    async with body as entered:
+        return [
+            chunk.encode() if isinstance(chunk, str) else chunk
+            async for chunk in entered
+        ]
+
+
+async def test_items_in_memory_are_not_fetched_in_threads() -> None:
+    body = IterableBody(["a", "b"])
+    assert await read(body) == [b"a", b"b"]
+    threads: list[int] = []
+
+    def where() -> Iterator[str]:
+        threads.append(threading.get_ident())
+        yield "a"
+
+    assert await read(IterableBody(where())) == [b"a"]
+    assert threads != [threading.get_ident()]
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 6, 7])
+async def test_a_file_is_read_in_chunks(tmp_path: Path, size: int) -> None:
+    data = b"abcdef"[:size]
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    bodies = (
+        FileBody(path, buffer_size=2),
+        FileBody(str(path), buffer_size=2),
+        FileBody(bytes(path), buffer_size=2),
+        IOBody(BytesIO(data), buffer_size=2),
+    )
+    for body in bodies:
+        parts = await read(body)
+        assert b"".join(parts) == data
+        assert all(len(part) <= 2 for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "data"),
+    [(0, 4, b"abcd"), (1, None, b"bcdef"), (5, 6, b"f"), (2, 99, b"cdef")],
+)
+async def test_a_body_can_be_cut_to_a_range(
+    tmp_path: Path, begin: int, end: int | None, data: bytes
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abcdef")
+    bodies = (
+        DataBody(b"abcdef"),
+        FileBody(path, buffer_size=3),
+        IOBody(BytesIO(b"abcdef"), buffer_size=3),
+    )
+    for body in bodies:
+        assert await body.make_conditional(begin, end) == 6
+        assert b"".join(await read(body)) == data
+
+
+@pytest.mark.parametrize(("begin", "end"), [(6, None), (3, 3), (-1, 2)])
+async def test_an_empty_range_is_refused(begin: int, end: int | None) -> None:
+    with pytest.raises(ValueError, match="no range"):
+        await DataBody(b"abcdef").make_conditional(begin, end)
+
+
+async def test_a_file_that_shrank_ends_early(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abcdef")
+    body = FileBody(path, buffer_size=2)
+    path.write_bytes(b"abc")
+    assert await read(body) == [b"ab", b"c"]
+
+
+async def test_a_file_that_is_left_half_way_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abcdef")
+    body = FileBody(path, buffer_size=2)
+    async with body as entered:
+        assert await anext(aiter(entered)) == b"ab"
+        assert body.file is not None
+    assert body.file is None
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        FileBody(tmp_path / "none")
+
+
+class Endless:
+    """A sync generator that tells when it was closed."""
+
+    closed = False
+
+    def __call__(self) -> Iterator[str]:
+        try:
+            while True:
+                yield "tick"
+        finally:
+            self.closed = True
+
+    async def in_async(self) -> AsyncIterator[str]:
+        for tick in self():
+            yield tick
+
+
+async def send(body: ResponseBody, seen: anyio.Event) -> None:
+    async with body as entered:
+        async for _ in entered:
+            seen.set()
+            await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_a_generator_is_closed_when_the_client_leaves(kind: str) -> None:
+    ticks = Endless()
+    seen = anyio.Event()
+    body = IterableBody(ticks() if kind == "sync" else ticks.in_async())
+    async with anyio.create_task_group() as group:
+        group.start_soon(send, body, seen)
+        await seen.wait()
+        group.cancel_scope.cancel()
+    assert ticks.closed
+
+
+def test_the_bodies_are_attributes_of_the_class() -> None:
+    class Loud(DataBody):
+        def read(self) -> bytes:
+            return super().read().upper()
+
+    class LoudResponse(Response):
+        data_body_class = Loud
+
+    body = LoudResponse("hello").response
+    assert isinstance(body, Loud)
+    assert body.read() == b"HELLO"
+
+
+# JSON ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mimetype", "answer"),
+    [
+        ("application/json", True),
+        ("application/problem+json", True),
+        ("application/json-patch", False),
+        ("text/json", False),
+        ("text/html", False),
+    ],
+)
+async def test_a_response_with_json_has_a_media_type_of_json(
+    mimetype: str, answer: bool
+) -> None:
+    response = Response('{"a": 1}', mimetype=mimetype)
+    assert response.is_json is answer
+    assert await response.get_json() == ({"a": 1} if answer else None)
+    assert await response.json == ({"a": 1} if answer else None)
+    assert await response.get_json(force=True) == {"a": 1}
+
+
+async def test_bad_json_is_none_when_silent_and_else_an_error() -> None:
+    response = Response("{", mimetype="application/json")
+    assert await response.get_json(silent=True) is None
+    with pytest.raises(ValueError, match="Expecting property name"):
+        await response.get_json()
+
+
+async def test_another_module_can_parse() -> None:
+    class Upper:
+        @staticmethod
+        def loads(s: str) -> str:
+            return s.upper()
+
+    class Other(Response):
+        json_module = Upper
+
+    assert await Other("a", mimetype="application/json").get_json() == "A"
+
+
+@pytest.mark.parametrize("name", wrappers.__all__)
+def test_the_package_has_the_names_of_its_modules(name: str) -> None:
+    assert getattr(wrappers, name).__name__ == name

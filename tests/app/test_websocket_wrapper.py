@@ -38,7 +38,11 @@ class Server:
             case str():
                 return {"type": "websocket.receive", "text": data}
             case bytes():
-                return {"type": "websocket.receive", "bytes": data, "text": None}
+                return {
+                    "type": "websocket.receive",
+                    "bytes": data,
+                    "text": None,
+                }
         return data
 
     def add(self, *messages):
@@ -159,7 +163,9 @@ async def test_only_text_and_bytes_can_be_sent():
     ws = websocket(server)
     await ws.send(bytearray(b"a"))
     assert server.said() == [b"a"]
-    with pytest.raises(TypeError, match=r"not dict: is websocket\.send_json\(\)"):
+    with pytest.raises(
+        TypeError, match=r"not dict: is websocket\.send_json\(\)"
+    ):
         await ws.send({})
 
 
@@ -194,7 +200,12 @@ async def test_somebody_can_be_told_of_each_message():
     server = Server("a")
     plain = websocket(server)
     ws = Websocket(
-        plain.scope, server.receive, server.send, plain.settings, received, sent
+        plain.scope,
+        server.receive,
+        server.send,
+        plain.settings,
+        received,
+        sent,
     )
     await ws.send(await ws.receive())
     assert told == [("received", "a"), ("sent", "a")]
@@ -224,7 +235,9 @@ async def test_a_view_refuses():
     server = Server()
     ws = websocket(server)
     await ws.close()
-    assert server.sent == [{"type": "websocket.close", "code": 1000, "reason": ""}]
+    assert server.sent == [
+        {"type": "websocket.close", "code": 1000, "reason": ""}
+    ]
     assert not ws.accepted
     with pytest.raises(UnexpectedMessage):
         await ws.accept()
@@ -261,7 +274,11 @@ async def test_the_departure_has_a_code_and_a_reason():
     ("message", "code", "reason"),
     [
         ({"type": "websocket.disconnect"}, 1005, ""),
-        ({"type": "websocket.disconnect", "code": 4000, "reason": None}, 4000, ""),
+        (
+            {"type": "websocket.disconnect", "code": 4000, "reason": None},
+            4000,
+            "",
+        ),
     ],
 )
 async def test_a_departure_may_say_less(message, code, reason):
@@ -284,7 +301,9 @@ async def test_a_client_that_leaves_before_the_acceptance_is_gone():
     ("error", "code"),
     [(ConnectionResetError(), 1006), (ClientDisconnected(code=1001), 1001)],
 )
-async def test_a_server_that_cannot_send_says_that_the_client_has_gone(error, code):
+async def test_a_server_that_cannot_send_says_that_the_client_has_gone(
+    error, code
+):
     server = Server()
     ws = websocket(server)
     await ws.accept()

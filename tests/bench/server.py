@@ -26,17 +26,16 @@ REQUEST = (
     b"User-Agent: bench\r\nAccept: */*\r\n\r\n"
 )
 
-MICROQUART = "import sys; from microquart.cli import main; sys.exit(main())"
 SERVERS = {
-    "microquart + bare": ["/tmp/w/apps/bq.py"],
+    "microquart + bare": ["-m", "microquart", "run", "apps:bare"],
     "uvicorn[h11] + bare": ["-m", "uvicorn", "apps:bare"],
     "hypercorn + bare": ["-m", "hypercorn", "apps:bare"],
-    "microquart + view": ["-c", MICROQUART, "run", "apps_view:app"],
+    "microquart + view": ["-m", "microquart", "run", "apps_view:app"],
     "uvicorn[h11] + starlette": ["-m", "uvicorn", "apps_starlette:app"],
     "hypercorn + quart": ["-m", "hypercorn", "apps_quart:app"],
 }
 OPTIONS = {
-    "microquart": [],
+    "microquart": ["--port", str(PORT), "--no-access-log"],
     "uvicorn": [
         *("--port", str(PORT), "--http", "h11", "--loop", "asyncio"),
         *("--no-access-log", "--log-level", "warning"),
@@ -68,7 +67,7 @@ def ask(client: socket.socket, times: int) -> None:
     for _ in range(times):
         client.sendall(REQUEST)
         answer = b""
-        while not answer.endswith(b"}"):
+        while not answer.rstrip().endswith(b"}"):
             data = client.recv(65536)
             if not data:
                 raise SystemExit(f"cut after {answer!r}")

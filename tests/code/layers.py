@@ -49,10 +49,12 @@ FLOORS = {
     ),
     "core": (
         "protocol.limits > protocol.stream > protocol.ws > protocol.h1"
-        " > protocol | protocol.limits > protocol.head > protocol.h1"
+        " > protocol | protocol.limits > protocol.h1_head > protocol.h1"
+        " | protocol.limits > protocol.h2_head > protocol.h2"
         " | protocol.limits > protocol.frames > protocol.flow > protocol.h2"
         " | protocol.frames > protocol.gate > protocol.h2"
-        " | protocol.stream > protocol.flow | protocol.head > protocol.h2"
+        " | protocol.limits > protocol.deflate > protocol.ws"
+        " | protocol.stream > protocol.flow"
         " | protocol.ws > protocol.h2 > protocol"
     ),
     "shell": "server.*",

@@ -6,9 +6,14 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import wsproto.connection
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
+from wsproto.connection import ConnectionState
+from wsproto.events import BytesMessage, CloseConnection, Message, TextMessage
+from wsproto.extensions import PerMessageDeflate
 
+from microquart.protocol.h1 import H1Connection
 from microquart.protocol.h2 import H2Connection
 from microquart.protocol.limits import Limits
 from microquart.protocol.stream import Peer, Service, Stream
@@ -220,3 +225,241 @@ class H2Client:
     def stream(self) -> Any:
         """The last stream that the server has opened."""
         return self.streams[max(self.streams)]
+
+
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+UPGRADE = [
+    (b"host", b"x"),
+    (b"upgrade", b"websocket"),
+    (b"connection", b"keep-alive, Upgrade"),
+    (b"sec-websocket-key", KEY),
+    (b"sec-websocket-version", b"13"),
+]
+CONNECT = [
+    *request(b"CONNECT", protocol=b"websocket"),
+    (b"sec-websocket-version", b"13"),
+]
+
+
+def accept(stream: Any) -> None:
+    """The application that accepts, and waits."""
+    stream.send({"type": "websocket.accept"})
+
+
+class Socket:
+    """The client of a WebSocket: wsproto's frames on one of two carriers."""
+
+    def __init__(
+        self,
+        answer: Callable[[Any], None] = accept,
+        *fields: tuple[bytes, bytes],
+        service: Service | None = None,
+        deflate: PerMessageDeflate | None = None,
+        **limits: Any,
+    ) -> None:
+        self.answer = answer
+        self.service = service or Service(limits=Limits(**limits))
+        self.fields = list(fields)
+        if deflate is not None:
+            offer = f"permessage-deflate; {deflate.offer()}".encode()
+            self.fields.append((b"sec-websocket-extensions", offer))
+        self.deflate = deflate
+        self.stream: Any = None
+        self.status = 0
+        self.head: list[tuple[bytes, bytes]] = []
+        self.early = b""  # what came after the head
+        self.events: list[Any] = []
+        self.woken = 0
+        self.open()
+        extensions = []
+        if agreed := self.field(b"sec-websocket-extensions"):
+            assert deflate is not None
+            deflate.finalize(agreed.decode())
+            extensions = [deflate]
+        self.ws = wsproto.connection.Connection(wsproto.connection.CLIENT, extensions)
+        self.began = True
+        self.read(self.early)
+        self.exchange()
+
+    # -- the carrier --
+
+    def open(self) -> None:
+        """Shake hands."""
+        raise NotImplementedError
+
+    def raw(self, data: bytes) -> None:
+        """Send bytes."""
+        raise NotImplementedError
+
+    def exchange(self) -> None:
+        """Hear what there is to hear."""
+        raise NotImplementedError
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has ended the carrier."""
+        raise NotImplementedError
+
+    def vanish(self) -> None:
+        """Be gone without a word."""
+        raise NotImplementedError
+
+    # -- what it says --
+
+    def send(self, event: Any) -> None:
+        self.raw(self.ws.send(event))
+
+    def text(self, data: str, finished: bool = True) -> None:
+        self.send(TextMessage(data, message_finished=finished))
+
+    def bytes(self, data: bytes, finished: bool = True) -> None:
+        self.send(BytesMessage(data, message_finished=finished))
+
+    def close(self, code: int = 1000, reason: str | None = None) -> None:
+        self.send(CloseConnection(code, reason))
+
+    def at(self, now: float) -> None:
+        """It is so late now."""
+        self.connection.now = now
+        self.connection.expire(now)
+        self.exchange()
+
+    # -- what it has heard --
+
+    def read(self, data: bytes) -> None:
+        if data and self.ws.state is not ConnectionState.CLOSED:
+            self.ws.receive_data(data)
+            self.events += self.ws.events()
+
+    def field(self, name: bytes) -> bytes | None:
+        return dict(self.head).get(name)
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def messages(self) -> list[str | bytes]:
+        """The whole messages that have come."""
+        whole, parts = [], []
+        for event in self.of(Message):
+            parts.append(event.data)
+            if event.message_finished:
+                whole.append(parts[0][:0].join(parts))
+                parts = []
+        return whole
+
+    @property
+    def closed(self) -> int | None:
+        """The code of the close frame that has come."""
+        events = self.of(CloseConnection)
+        return int(events[0].code) if events else None
+
+    def take(self) -> list[Any]:
+        """Take all messages that the application can have."""
+        messages = []
+        while (message := self.stream.take()) is not None:
+            messages.append(message)
+            if message["type"] == "websocket.disconnect":
+                break
+        self.exchange()
+        return messages
+
+    def received(self) -> list[Any]:
+        """Take the messages, and return what they say."""
+        return [
+            message.get("text", message.get("bytes", message["type"]))
+            for message in self.take()
+        ]
+
+
+class H1Socket(Socket):
+    """A WebSocket on a connection of its own."""
+
+    http_version = "1.1"
+
+    def open(self) -> None:
+        peer = Peer(("192.0.2.1", 1234), ("192.0.2.2", 80))
+        self.connection = H1Connection(peer, self.service, 0.0)
+        lines = [b"%b: %b" % line for line in [*UPGRADE, *self.fields]]
+        self.answered = b""
+        self.raw(b"\r\n".join([b"GET /chat?a=b HTTP/1.1", *lines, b"", b""]))
+        head, _, self.early = self.answered.partition(b"\r\n\r\n")
+        line, *lines = head.split(b"\r\n")
+        self.status = int(line.split()[1]) if line else 0
+        self.head = [tuple(line.split(b": ", 1)) for line in lines]
+
+    def raw(self, data: bytes) -> None:
+        self.connection.receive_data(data)
+        self.exchange()
+
+    def exchange(self) -> None:
+        for stream in self.connection.opened():
+            self.stream = stream
+            self.answer(stream)
+        self.woken += len(self.connection.woken())
+        data = self.connection.data_to_send()
+        if hasattr(self, "began"):
+            self.read(data)
+        else:
+            self.answered += data
+
+    @property
+    def ended(self) -> bool:
+        return self.connection.closed or self.connection.closing
+
+    def vanish(self) -> None:
+        self.connection.lost()
+
+
+class H2Socket(Socket):
+    """A WebSocket on a stream of an HTTP/2 connection."""
+
+    http_version = "2"
+
+    def open(self) -> None:
+        self.client = H2Client(self._opened, service=self.service)
+        self.connection = self.client.connection
+        lines = [*CONNECT, *self.fields]
+        lines[3] = (b":path", b"/chat?a=b")
+        self.number = self.client.request(lines=lines, end=False)
+        self.status = self.client.status(self.number) or 0
+        if self.status:
+            (event,) = self.client.of(self.number, h2.events.ResponseReceived)
+            self.head = list(event.headers)
+        self.heard = 0
+        self.early = self._news()
+
+    def _opened(self, stream: Any) -> None:
+        self.stream = stream
+        self.answer(stream)
+
+    def _news(self) -> bytes:
+        content = self.client.content(self.number)
+        news, self.heard = content[self.heard :], len(content)
+        return news
+
+    def raw(self, data: bytes) -> None:
+        while True:
+            room = min(self.client.h2.local_flow_control_window(self.number), 16384)
+            if not room and data:
+                raise BlockingIOError
+            self.client.send(self.number, data[:room])
+            self.exchange()
+            data = data[room:]
+            if not data:
+                return
+
+    def exchange(self) -> None:
+        self.client.exchange()
+        self.woken += len(self.client.woken)
+        self.client.woken.clear()
+        if hasattr(self, "began"):
+            self.read(self._news())
+
+    @property
+    def ended(self) -> bool:
+        number = self.number
+        return self.client.ended(number) or self.client.reset_code(number) is not None
+
+    def vanish(self) -> None:
+        self.client.reset(self.number)

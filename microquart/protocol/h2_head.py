@@ -84,7 +84,7 @@ def read_head(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> Head:
             NO_ERROR.
     """
     if check_lines(fields) > limits.h2_max_header_list:
-        raise _refused(
+        raise cannot_be_served(
             431, f"the fields have more than {limits.h2_max_header_list} bytes"
         )
     pseudo: dict[bytes, bytes] = {}
@@ -97,7 +97,9 @@ def read_head(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> Head:
         else:
             pseudo[name] = value
     if len(regular) > limits.max_fields:
-        raise _refused(431, f"more than {limits.max_fields} header fields")
+        raise cannot_be_served(
+            431, f"more than {limits.max_fields} header fields"
+        )
     known, regular = _read_known(regular)
     host = _authority(pseudo.get(b":authority"), known.host)
     regular.insert(0, (b"host", host))
@@ -159,7 +161,7 @@ def malformed(message: str) -> ProtocolError:
     return ProtocolError(message, code=ErrorCodes.PROTOCOL_ERROR)
 
 
-def _refused(status: int, message: str) -> ProtocolError:
+def cannot_be_served(status: int, message: str) -> ProtocolError:
     return ProtocolError(message, status, ErrorCodes.NO_ERROR)
 
 
@@ -186,7 +188,7 @@ def _read_known(fields: FieldList) -> tuple[_Known, FieldList]:
             host = value
         elif name == b"expect":
             if value.lower() != b"100-continue":
-                raise _refused(417, "the expectation is unknown")
+                raise cannot_be_served(417, "the expectation is unknown")
             expects = True
             rest.append(line)
         elif name == b"te" and value.lower() == b"trailers":
@@ -221,7 +223,7 @@ def _target(
     if method == b"CONNECT" and protocol is None:
         if target is not None or scheme is not None:
             raise malformed("CONNECT with a path or scheme (RFC 9113, 8.5)")
-        raise _refused(501, "CONNECT is not implemented")
+        raise cannot_be_served(501, "CONNECT is not implemented")
     if protocol is not None and method != b"CONNECT":
         raise malformed(":protocol without CONNECT (RFC 8441, 4)")
     if scheme is None or scheme.lower() not in (b"http", b"https"):
@@ -229,7 +231,7 @@ def _target(
     if target is None or not _PATH(target):
         raise malformed(":path is missing or malformed")
     if len(target) > limits.max_request_line:
-        raise _refused(
+        raise cannot_be_served(
             414, f"the path is longer than {limits.max_request_line} bytes"
         )
     if target == b"*" and method == b"OPTIONS":

@@ -1,0 +1,589 @@
+"""One WebSocket: its handshake on either carrier, and its messages.
+
+The handshake is a request like any other, read by the connection already;
+``read_handshake`` looks at what is a WebSocket's own in it (RFC 6455 section
+4.2, RFC 8441 section 5).  After it the bytes of the carrier, an HTTP/1.1
+connection or a stream of HTTP/2, pass through wsproto, which knows frames.
+Pings are answered and a close is echoed at once, and no application is woken
+for them.
+
+Half a message may grow to its limit.  Behind a whole one that nobody has
+taken, nothing is given back to the carrier, so a peer can be ahead of the
+application by ``ws_unread`` bytes and no more.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections import deque
+from dataclasses import dataclass
+from typing import ClassVar
+
+from wsproto.connection import SERVER, Connection, ConnectionState
+from wsproto.events import (
+    BytesMessage,
+    CloseConnection,
+    Ping,
+    Pong,
+    TextMessage,
+)
+from wsproto.extensions import Extension
+from wsproto.frame_protocol import CloseReason
+
+from microquart.asgi import (
+    Extensions,
+    FieldList,
+    ReceiveMessage,
+    SendMessage,
+    WebSocketAccept,
+    WebSocketClose,
+    WebSocketReceive,
+    WebSocketResponseBody,
+    WebSocketResponseStart,
+    WebSocketScope,
+    WebSocketSend,
+)
+from microquart.http.errors import (
+    ClientDisconnected,
+    ProtocolError,
+    UnexpectedMessage,
+)
+from microquart.http.targets import decode_path
+from microquart.protocol.deflate import Deflate, MessageLimit, choose
+from microquart.protocol.stream import (
+    Peer,
+    Stream,
+    Transport,
+    checked_fields,
+)
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
+_LOST = 1006  # RFC 6455 7.4.1: no close frame came
+# What one message costs us beside its content.
+_OVERHEAD = 64
+
+# The handshake's own, or of the connection: not the application's to say.
+_NOT_IN_ACCEPT = frozenset(
+    [
+        b"content-length",
+        b"sec-websocket-accept",
+        b"sec-websocket-extensions",
+        b"upgrade",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What a client asks for, beside what every request has."""
+
+    key: bytes | None  # HTTP/1.1 only
+    subprotocols: list[str]
+    extensions: str  # the offers, joined with commas
+
+
+def read_handshake(fields: FieldList, keyed: bool) -> Handshake:
+    """Return what the fields of an opening handshake say.
+
+    ``keyed``: over HTTP/1.1 the client proves with a key that it means it.
+
+    Raises:
+        ProtocolError: it is none; ``status`` is 400, or 426 for a version.
+    """
+    own: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        if name.startswith(b"sec-websocket-"):
+            own.setdefault(name[14:], []).append(value)
+    if own.get(b"version") != [b"13"]:
+        raise ProtocolError(
+            "the version of WebSocket has to be 13", 426 if keyed else 400, 0
+        )
+    keys = own.get(b"key", [])
+    if keyed and not (len(keys) == 1 and _is_key(keys[0])):
+        raise ProtocolError("Sec-WebSocket-Key is no key of 16 bytes", code=0)
+    protocols = b",".join(own.get(b"protocol", [])).decode("latin-1")
+    offers = b",".join(own.get(b"extensions", [])).decode("latin-1")
+    return Handshake(
+        keys[0] if keyed else None,
+        [item for part in protocols.split(",") if (item := part.strip())],
+        offers,
+    )
+
+
+def accept_key(key: bytes) -> bytes:
+    """Return what proves that the key was read (RFC 6455, section 4.2.2).
+
+    >>> accept_key(b"dGhlIHNhbXBsZSBub25jZQ==")
+    b's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
+    """
+    return base64.b64encode(hashlib.sha1(key + _GUID).digest())
+
+
+def websocket_scope(
+    stream: "WebSocketStream",
+    peer: Peer,
+    version: str,
+    path: bytes,
+    query: bytes,
+    fields: FieldList,
+) -> WebSocketScope:
+    """Return the scope of a WebSocket; the path is raw, without root_path."""
+    service = stream.connection.service
+    root_path = service.root_path
+    extensions: Extensions = {
+        "websocket.http.response": {},
+        "microquart.disconnect": {"watch": stream.watch},
+    }
+    if peer.tls is not None:
+        extensions["tls"] = peer.tls
+    scope: WebSocketScope = {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.5"},
+        "http_version": version,
+        "scheme": "wss" if peer.secure else "ws",
+        "path": root_path + decode_path(path),
+        "raw_path": root_path.encode() + path if root_path else path,
+        "query_string": query,
+        "root_path": root_path,
+        "headers": fields,
+        "client": peer.client,
+        "server": peer.server,
+        "subprotocols": stream.handshake.subprotocols,
+        "extensions": extensions,
+    }
+    if service.state is not None:
+        scope["state"] = service.state.copy()
+    return scope
+
+
+def _is_key(key: bytes) -> bool:
+    try:
+        return len(base64.b64decode(key, validate=True)) == 16
+    except binascii.Error:
+        return False
+
+
+class WebSocketStream(Stream):
+    """A WebSocket, as an application sees it."""
+
+    __slots__ = (
+        "_bytes",
+        "_closing_since",
+        "_connected",
+        "_departure",
+        "_fields",
+        "_full",
+        "_heard",
+        "_in_parts",
+        "_inbox",
+        "_leaving",
+        "_pinged",
+        "_pinged_since",
+        "_response",
+        "_size",
+        "_text",
+        "handshake",
+        "ws",
+    )
+
+    # "+" marks a message that promises another one of its kind.
+    ORDER: ClassVar[dict[tuple[str, str], str]] = {
+        ("waiting", "websocket.accept"): "open",
+        ("waiting", "websocket.close"): "done",
+        ("waiting", "websocket.http.response.start"): "denying",
+        ("denying", "websocket.http.response.body+"): "denying",
+        ("denying", "websocket.http.response.body"): "done",
+        ("open", "websocket.send"): "open",
+        ("open", "websocket.close"): "closing",
+    }
+
+    def __init__(
+        self, connection: Transport, handshake: Handshake, number: int = 0
+    ) -> None:
+        super().__init__(connection, number)
+        self.scope: WebSocketScope
+        self.handshake = handshake
+        self._response = b""  # the extensions that are agreed on
+        self.ws = self.make_ws(self._agree())
+        self._connected = False  # the application has heard of it
+        self._text: list[str] = []  # of half a message
+        self._bytes: list[bytes | bytearray] = []
+        self._inbox: deque[tuple[WebSocketReceive, int]] = deque()
+        self._size = 0  # of the whole messages there
+        self._full = False  # so there is more to be decoded
+        # Code and reason, once the peer has gone or the end was agreed on.
+        self._departure: tuple[int, str] | None = None
+        self._fields: FieldList | None = None  # of a refusal
+        self._in_parts = False  # and of no known length
+        self._leaving = False  # the server ends
+        self._closing_since: float | None = None
+        self._pinged: bytes | None = None  # what has to come back
+        self._pinged_since = self._heard = connection.now
+
+    def make_ws(self, extensions: list[Extension]) -> Connection:
+        """Make the library's object (a seam: subclass to look inside)."""
+        return Connection(SERVER, extensions)
+
+    # -- as a shell sees it --
+
+    def take(self) -> ReceiveMessage | None:
+        if not self._connected:
+            self._connected = True
+            return {"type": "websocket.connect"}
+        if self._inbox:
+            message, size = self._inbox.popleft()
+            self._size -= size
+            if self._full and self._size < self._limit // 2:
+                self._decode()
+            self._repay()
+            return message
+        if self._departure is not None:
+            code, reason = self._departure
+            return {
+                "type": "websocket.disconnect",
+                "code": code,
+                "reason": reason,
+            }
+        return None
+
+    def send(self, message: SendMessage) -> None:
+        if self.gone:
+            self._raise_gone()
+        match message["type"]:
+            case "websocket.send":
+                self._send(message)
+            case "websocket.accept":
+                self._accept(message)
+            case "websocket.close":
+                self._close(message)
+            case "websocket.http.response.start":
+                self._start(message)
+            case "websocket.http.response.body":
+                self._body(message)
+            case kind:
+                self._advance(str(kind))
+
+    def end(self, failed: bool) -> None:
+        if not self.gone:
+            match self.state:
+                case "waiting":
+                    self.state = "done"
+                    self._deny(500 if failed else 403)
+                case "denying":
+                    self.state = "done"
+                    self.connection.abort(self)
+                case "open":
+                    self.state = "closing"
+                    self._say_goodbye(1011 if failed else 1000, "")
+        self.connection.release(self)
+
+    # -- as the connection sees it --
+
+    @property
+    def chunked(self) -> bool:
+        return self._in_parts
+
+    def receive(self, data: bytes) -> None:
+        self.unread += len(data)
+        self._heard = self.connection.now
+        if self._departure is None:
+            self.ws.receive_data(data)
+            if self.state in ("open", "closing") and not self._full:
+                self._decode()
+        self._repay()
+
+    def complete(self) -> None:
+        """The peer has ended its side of the carrier."""
+        if self._departure is None:
+            self.connection.abort(self)
+            self.leave()
+
+    def drop(self) -> int:
+        size, self.unread = self.unread, 0
+        self._inbox.clear()
+        return size
+
+    def leave(self) -> None:
+        """The carrier has gone, and no close frame came."""
+        if self._departure is None:
+            self._depart(_LOST, "")
+
+    def shutdown(self) -> None:
+        """The server ends: so does this, but not before it has begun."""
+        if self.state == "open":
+            self._say_goodbye(1001, "the server is shutting down")
+        self._leaving = True
+
+    def expire(self, now: float) -> None:
+        limits = self.connection.service.limits
+        if self._departure is not None:
+            return
+        if self._closing_since is not None:
+            if now - self._closing_since >= limits.ws_close_timeout:
+                self._give_up()
+        elif self.state == "open":
+            self._expire_ping(now)
+
+    # -- inside: what comes --
+
+    @property
+    def _limit(self) -> int:
+        return self.connection.service.limits.ws_unread
+
+    def _decode(self) -> None:
+        """Read the frames that are there, while the inbox has room."""
+        limit = self._limit
+        self._full = False
+        for event in self.ws.events():
+            match event:
+                case TextMessage():
+                    self._text.append(event.data)
+                    if event.message_finished:
+                        text = "".join(self._text)
+                        self._text.clear()
+                        self._put(
+                            {"type": "websocket.receive", "text": text},
+                            len(text),
+                        )
+                case BytesMessage():
+                    self._bytes.append(event.data)
+                    if event.message_finished:
+                        data = b"".join(self._bytes)
+                        self._bytes.clear()
+                        self._put(
+                            {"type": "websocket.receive", "bytes": data},
+                            len(data),
+                        )
+                case Ping():
+                    if self.ws.state is ConnectionState.OPEN:
+                        self._write(self.ws.send(event.response()))
+                case Pong():
+                    if event.payload == self._pinged:
+                        self._pinged = None
+                case CloseConnection():
+                    self._close_received(event)
+                    return
+            if self._size >= limit:
+                self._full = True
+                return
+
+    def _put(self, message: WebSocketReceive, size: int) -> None:
+        if self.state == "open":
+            size += _OVERHEAD
+            self._size += size
+            self._inbox.append((message, size))
+            self.connection.wake(self)
+
+    def _repay(self) -> None:
+        """Let the carrier bring more, if no whole message waits here."""
+        if self.unread and not self._inbox and self.state != "waiting":
+            size, self.unread = self.unread, 0
+            # A pong may have waited for this.
+            self._heard = self.connection.now
+            self.connection.taken(self, size)
+
+    def _close_received(self, event: CloseConnection) -> None:
+        """A close frame has come, or wsproto has refused what came."""
+        code, reason = event.code, event.reason or ""
+        if self.ws.state is ConnectionState.REMOTE_CLOSING:
+            self._write(self.ws.send(CloseConnection(code)))
+        elif self.ws.state is ConnectionState.OPEN:
+            if code == CloseReason.MESSAGE_TOO_BIG:
+                reason = "the message is too large"
+            self._write(self.ws.send(CloseConnection(code, reason)))
+        self._depart(int(code), reason)
+        self.connection.write(self, b"", False)
+
+    def _depart(self, code: int, reason: str) -> None:
+        self._departure = code, reason
+        if self.state == "closing":
+            self.state = "done"
+        super().leave()
+        self.blocked = False
+        self.connection.wake(self)
+
+    # -- inside: what leaves --
+
+    def _write(self, data: bytes) -> None:
+        self.connection.write(self, data, True)
+
+    def _accept(self, message: WebSocketAccept) -> None:
+        subprotocol = message.get("subprotocol")
+        fields = checked_fields(message.get("headers") or ())
+        offered = self.handshake.subprotocols
+        if subprotocol is not None and subprotocol not in offered:
+            raise UnexpectedMessage(
+                f"subprotocol {subprotocol!r} was not offered: "
+                f"the client speaks {offered}"
+            )
+        self._advance("websocket.accept")
+        head: FieldList = []
+        if subprotocol is not None:
+            head.append(
+                (b"sec-websocket-protocol", subprotocol.encode("latin-1"))
+            )
+        if self._response:
+            head.append((b"sec-websocket-extensions", self._response))
+        head += [line for line in fields if line[0] not in _NOT_IN_ACCEPT]
+        self._add_server_fields(head)
+        self._pinged_since = self.connection.now
+        if self.handshake.key is None:
+            self.status = 200
+            self.connection.respond(self, 200, head, True)
+            self._decode()
+            self._repay()
+        else:
+            self.status = 101
+            head += [
+                (b"upgrade", b"websocket"),
+                (b"connection", b"Upgrade"),
+                (b"sec-websocket-accept", accept_key(self.handshake.key)),
+            ]
+            self.connection.inform(self, 101, head)
+        if self._leaving:
+            self.shutdown()
+
+    def _agree(self) -> list[Extension]:
+        limits = self.connection.service.limits
+        limit = MessageLimit(limits)
+        if limits.ws_compression:
+            parameters = choose(self.handshake.extensions)
+            if parameters is not None:
+                self._response = str(parameters).encode()
+                return [Deflate(limit, parameters), limit]
+        return [limit]
+
+    def _send(self, message: WebSocketSend) -> None:
+        data, text = message.get("bytes"), message.get("text")
+        if (data is None) is (text is None):
+            raise UnexpectedMessage(
+                "'websocket.send' has to have either 'bytes' or 'text'"
+            )
+        self._advance("websocket.send")
+        if self.ws.state is not ConnectionState.OPEN:
+            # The server has said goodbye for the application.
+            raise ClientDisconnected(code=1001)
+        try:
+            if text is not None:
+                frame = self.ws.send(TextMessage(text))
+            else:
+                frame = self.ws.send(BytesMessage(data or b""))
+        except (TypeError, UnicodeEncodeError) as error:
+            raise UnexpectedMessage(
+                f"'websocket.send' cannot be sent: {error}"
+            ) from None
+        self.sent += len(frame)
+        self._write(frame)
+
+    def _close(self, message: WebSocketClose) -> None:
+        code = message.get("code", 1000)
+        reason = message.get("reason") or ""
+        if not _may_be_sent(code) or not isinstance(reason, str):
+            raise UnexpectedMessage(
+                f"close code {code!r}: it has to be 1000 to 1014, but 1004 "
+                "to 1006, or 3000 to 4999 (RFC 6455, section 7.4)"
+            )
+        self._advance("websocket.close")
+        if self.state == "done":
+            self._deny(403)
+        else:
+            self._say_goodbye(code, reason)
+
+    def _say_goodbye(self, code: int, reason: str) -> None:
+        """Send a close frame, and wait for the peer's."""
+        if self.state == "closing":
+            # Nobody will take what has come, and it may come no more.
+            self._inbox.clear()
+            self._size = 0
+            if self._full:
+                self._decode()
+            self._repay()
+        if self.ws.state is ConnectionState.OPEN:
+            self._closing_since = self.connection.now
+            self._write(self.ws.send(CloseConnection(code, reason)))
+
+    # -- inside: a refusal --
+
+    def _deny(self, status: int) -> None:
+        fields: FieldList = [(b"content-length", b"0")]
+        self._add_server_fields(fields)
+        self.status = status
+        self._departure = _LOST, ""
+        self.connection.respond(self, status, fields, False)
+
+    def _start(self, message: WebSocketResponseStart) -> None:
+        status = message["status"]
+        if type(status) is not int or not 200 <= status <= 999:
+            raise UnexpectedMessage(
+                f"status {status!r}: a refusal has an int from 200"
+            )
+        fields = [
+            line
+            for line in checked_fields(message.get("headers") or ())
+            if line[0] != b"content-length"
+        ]
+        self._advance("websocket.http.response.start")
+        self._add_server_fields(fields)
+        self.status = status
+        self._fields = fields
+
+    def _body(self, message: WebSocketResponseBody) -> None:
+        data = message.get("body", b"")
+        more = message.get("more_body", False)
+        if not isinstance(data, bytes):
+            raise UnexpectedMessage(
+                f"'body' is a {type(data).__name__}: it has to be bytes"
+            )
+        self._advance("websocket.http.response.body" + "+" * bool(more))
+        if self.status in (204, 304):
+            data = b""
+        fields, self._fields = self._fields, None
+        if not more:
+            self._departure = _LOST, ""
+        only_head = fields is not None and not (more or data)
+        if fields is not None:
+            self._in_parts = more
+            if not more:
+                fields.append((b"content-length", b"%d" % len(data)))
+            self.connection.respond(self, self.status, fields, not only_head)
+        if not only_head:
+            self.sent += len(data)
+            self.connection.write(self, data, more)
+
+    def _add_server_fields(self, fields: FieldList) -> None:
+        names = {name for name, _ in fields}
+        for line in self.connection.service.fields:
+            if line[0] not in names:
+                fields.append(line)
+
+    # -- inside: time --
+
+    def _expire_ping(self, now: float) -> None:
+        limits = self.connection.service.limits
+        if self._pinged is None:
+            interval = limits.ws_ping_interval
+            if interval is not None and now - self._pinged_since >= interval:
+                self._pinged = b"%x" % int(now * 1000)
+                self._pinged_since = now
+                self._write(self.ws.send(Ping(self._pinged)))
+        elif limits.ws_ping_timeout is not None and not self.unread:
+            # While something is unread here, so may be the pong.
+            since = max(self._pinged_since, self._heard)
+            if now - since >= limits.ws_ping_timeout:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        """The peer is dead, or as good as that."""
+        self.connection.abort(self)
+        self.leave()
+
+    def _raise_gone(self) -> None:
+        code, reason = self._departure or (_LOST, "")
+        raise ClientDisconnected(code=code, reason=reason)
+
+
+def _may_be_sent(code: int) -> bool:
+    return type(code) is int and (
+        (1000 <= code <= 1014 and not 1004 <= code <= 1006)
+        or 3000 <= code <= 4999
+    )
