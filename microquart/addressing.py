@@ -111,21 +111,24 @@ class Addressing(Recovery):
             else self.config["PREFERRED_URL_SCHEME"],
         )
 
-    def match(self, ctx: Context) -> tuple[Rule, dict[str, Any]] | None:
+    def match(
+        self, ctx: Context, conversation: Conversation
+    ) -> tuple[Rule | None, dict[str, Any] | None]:
         """Return the rule for a context, and the arguments of its view.
 
         Raises what ``Map.match`` does.
         """
-        conversation = ctx.conversation
         if self._by_adapter:
             adapter = ctx.url_adapter
-            return adapter and adapter.match(return_rule=True)
+            if adapter is None:
+                return None, None
+            return adapter.match(return_rule=True)
         if conversation.settings.trusted_hosts:
             _ = conversation.host  # raises, if it is none of them
         return self.url_map.match(
             conversation.path,
             conversation.method,
-            ctx.websocket is not None,
+            ctx.request is None,
             None,
             ctx.bind,
         )

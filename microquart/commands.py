@@ -16,7 +16,7 @@ from contextvars import copy_context
 from functools import partial, update_wrapper
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias, overload
 
 import click
 from click.core import ParameterSource
@@ -30,6 +30,8 @@ from microquart.config import (
 )
 from microquart.dotenv import load_dotenv
 from microquart.loading import LoadError, load
+
+Function: TypeAlias = Callable[..., Any]
 
 # Packages announce their commands under this name.
 PLUGINS = "microquart.commands"
@@ -106,7 +108,15 @@ class ScriptInfo:
 pass_script_info = click.make_pass_decorator(ScriptInfo, ensure=True)
 
 
-def with_appcontext(f: Callable[..., Any] | None = None) -> Any:
+@overload
+def with_appcontext(f: Function) -> Function: ...
+
+
+@overload
+def with_appcontext(f: None = None) -> Callable[[Function], Function]: ...
+
+
+def with_appcontext(f: Function | None = None) -> Any:
     """Run a command in the application's context."""
     if f is None:  # written with parentheses
         return with_appcontext
@@ -120,7 +130,7 @@ def with_appcontext(f: Callable[..., Any] | None = None) -> Any:
 
 
 def _run(
-    f: Callable[..., Any],
+    f: Function,
     context: AbstractAsyncContextManager[Any],
     ctx: click.Context,
     args: Sequence[Any],
@@ -145,16 +155,32 @@ class AppGroup(click.Group):
     which then has to be a plain function.
     """
 
+    @overload
+    def command(self, func: Function, /) -> click.Command: ...
+
+    @overload
+    def command(
+        self, *args: Any, **kwargs: Any
+    ) -> Callable[[Function], click.Command]: ...
+
     def command(self, *args: Any, **kwargs: Any) -> Any:
         wanted = kwargs.pop("with_appcontext", True)
         if wanted and args and callable(args[0]):
             return super().command(with_appcontext(args[0]))
         decorate = super().command(*args, **kwargs)
 
-        def decorator(f: Callable[..., Any]) -> Any:
+        def decorator(f: Function) -> click.Command:
             return decorate(with_appcontext(f) if wanted else f)
 
         return decorator
+
+    @overload
+    def group(self, func: Function, /) -> "AppGroup": ...
+
+    @overload
+    def group(
+        self, *args: Any, **kwargs: Any
+    ) -> "Callable[[Function], AppGroup]": ...
 
     def group(self, *args: Any, **kwargs: Any) -> Any:
         kwargs.setdefault("cls", AppGroup)

@@ -83,6 +83,7 @@ class AppGlobals:
 
 
 Hook: TypeAlias = tuple[object, AsyncFunction]
+Pushed: TypeAlias = "tuple[Token[Context], Pushed | None]"
 
 
 @dataclass(slots=True)
@@ -105,8 +106,7 @@ class Way:
     teardown: list[AsyncFunction] = field(default_factory=list)
     preprocesses: bool = True
     finalizes: bool = True
-    tears_down: bool = True
-    ends_app: bool = True  # the application's context has something to end
+    ends_quietly: bool = False  # no teardown function of any kind
 
 
 class Application(SessionApplication, Protocol):
@@ -127,7 +127,9 @@ class Application(SessionApplication, Protocol):
         self, request: Conversation | None
     ) -> MapAdapter | None: ...
 
-    def match(self, ctx: "Context") -> tuple[Rule, dict[str, Any]] | None: ...
+    def match(
+        self, ctx: "Context", conversation: Conversation
+    ) -> tuple[Rule | None, dict[str, Any] | None]: ...
 
     async def do_teardown_request(
         self, exc: BaseException | None, request_context: "Context | None"
@@ -150,19 +152,12 @@ class Context:
     somebody looks at them: ``g``, ``session``, ``url_adapter``.
     """
 
-    request: Request | None = None
-    websocket: Websocket | None = None
-    conversation: Conversation  # the one of them that is there
-    way: Way | None = None
+    conversation: Conversation  # the request, or the websocket
     preserved = False  # left pushed, for the test client or a debugger
     flashes: list[tuple[str, str]] | None = None
-    after_functions: list[Callable[..., Any]] | None = None
     # The hook or error handler whose value became the response.
     answered_by: tuple[str, object] | None = None
 
-    _token: Token["Context"] | None = None
-    _more_tokens: tuple[Token["Context"], ...] = ()  # pushed twice
-    _session: SessionMixin | None = None
     _g: Any = None
     _url_adapter: MapAdapter | None = None
     _original: "Context | None" = None  # of a copy
@@ -175,14 +170,19 @@ class Context:
     ) -> None:
         self.app = app
         self.request_websocket = request_websocket
+        self.request: Request | None = None
+        self.websocket: Websocket | None = None
         if request_websocket is not None:
             self.conversation = request_websocket
             if isinstance(request_websocket, Websocket):
                 self.websocket = request_websocket
             else:
                 self.request = request_websocket
-        if session is not None:
-            self._session = session
+        self.opened_session = session
+        self.way: Way | None = None
+        self.after_functions: list[Callable[..., Any]] | None = None
+        # What it was pushed over: the token, and that of an earlier push.
+        self._pushed: Pushed | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.request_websocket!r}>"
@@ -192,10 +192,13 @@ class Context:
     @property
     def outer(self) -> "Context | None":
         """The context that was current when this one was pushed."""
-        if self._token is None:
+        pushed = self._pushed
+        if pushed is None:
             return None
-        old = self._token.old_value
-        return None if old is Token.MISSING else old
+        while pushed[1] is not None:
+            pushed = pushed[1]
+        old = pushed[0].old_value
+        return old if isinstance(old, Context) else None
 
     @property
     def owner(self) -> bool:
@@ -231,18 +234,13 @@ class Context:
         Raises:
             RuntimeError: another interface's is opened by ``push()``.
         """
-        if self._session is None:
-            self._session = self._load_session()
-        return self._session
+        if self.opened_session is None:
+            self.opened_session = self._load_session()
+        return self.opened_session
 
     @session.setter
     def session(self, value: SessionMixin) -> None:
-        self._session = value
-
-    @property
-    def session_opened(self) -> bool:
-        """Whether there is a session: opened early, or looked at."""
-        return self._session is not None
+        self.opened_session = value
 
     def bind(self) -> MapAdapter:
         """Return the adapter where there has to be one."""
@@ -253,7 +251,7 @@ class Context:
 
     def copy(self) -> Self:
         """Return another context with the same request, session and g."""
-        twin = type(self)(self.app, self.request_websocket, self._session)
+        twin = type(self)(self.app, self.request_websocket, self.opened_session)
         twin._original = self
         twin._url_adapter = self._url_adapter
         twin.flashes = self.flashes
@@ -290,32 +288,24 @@ class Context:
 
     def enter(self) -> None:
         """Make it current: the part of ``push()`` that waits for nothing."""
-        token = current.set(self)
-        if self._token is None:
-            self._token = token
-        else:
-            self._more_tokens += (token,)
+        self._pushed = current.set(self), self._pushed
 
     def leave(self) -> None:
         """Let the outer context be current again: the last of ``pop()``."""
-        if self._more_tokens:
-            *more, token = self._more_tokens
-            self._more_tokens = tuple(more)
-            current.reset(token)
-        elif self._token is not None:
-            current.reset(self._token)
-            self._token = None
+        assert self._pushed is not None
+        token, self._pushed = self._pushed
+        current.reset(token)
 
     async def open_session(self) -> None:
         """Ask the session interface, unless there is a session already."""
-        if self._session is None:
+        if self.opened_session is None:
             interface = self.app.session_interface
             ensure_async = self.app.ensure_async
-            self._session = await ensure_async(interface.open_session)(
+            self.opened_session = await ensure_async(interface.open_session)(
                 self.app, self.request_websocket
             )
-            if self._session is None:
-                self._session = await interface.make_null_session(self.app)
+            if self.opened_session is None:
+                self.opened_session = await interface.make_null_session(self.app)
 
     def match_request(self) -> None:
         """Set ``url_rule`` and ``view_args``, or the routing exception.
@@ -324,20 +314,15 @@ class Context:
         """
         conversation = self.conversation
         try:
-            found = self.app.match(self)
-            if found is not None:
-                conversation.url_rule, conversation.view_args = found
+            conversation.url_rule, conversation.view_args = self.app.match(
+                self, conversation
+            )
         except HTTPException as error:
             conversation.routing_exception = error
 
     async def auto_pop(self, exc: BaseException | None) -> None:
         """Pop it, unless somebody wants to look at it later."""
-        config = self.app.config
-        if self.is_kept() or (
-            exc is not None
-            and self.request_websocket is not None
-            and config["PRESERVE_CONTEXT_ON_EXCEPTION"]
-        ):
+        if self.request_websocket is not None and self._is_kept(exc):
             self.preserved = True
         else:
             await self.pop(exc)
@@ -354,7 +339,8 @@ class Context:
             exc = sys.exc_info()[1]
         owner = self.owner
         try:
-            if not self._more_tokens and self.has_an_end(owner):
+            pushed = self._pushed
+            if pushed and not pushed[1] and self.has_an_end():
                 await self._end(exc, owner)
         finally:
             found = current.get(None)
@@ -364,21 +350,14 @@ class Context:
         if owner and appcontext_popped.receivers:
             await announce(appcontext_popped, self.app)
 
-    def is_kept(self) -> bool:
-        """Tell whether the test client wants to look at it later."""
-        if self.request_websocket is None:
-            return False
-        scope: Mapping[str, object] = self.request_websocket.scope
-        return KEPT in scope and bool(scope[KEPT])
-
-    def has_an_end(self, owner: bool) -> bool:
+    def has_an_end(self) -> bool:
         """Tell whether tearing down does anything at all."""
         way = self.way
         return bool(
             way is None
-            or way.tears_down
-            or (owner and way.ends_app)
+            or not way.ends_quietly
             or (self.request is not None and self.request.uploads)
+            or KEPT in self.conversation.scope
             or request_tearing_down.receivers
             or websocket_tearing_down.receivers
             or appcontext_tearing_down.receivers
@@ -394,6 +373,14 @@ class Context:
             if interface.lazy:
                 return interface.load(self.app, self.conversation)
         raise RuntimeError("the session is opened when the context is pushed")
+
+    def _is_kept(self, exc: BaseException | None) -> bool:
+        scope: Mapping[str, object] = self.conversation.scope
+        if KEPT in scope and scope[KEPT]:
+            return True
+        return exc is not None and bool(
+            self.app.config["PRESERVE_CONTEXT_ON_EXCEPTION"]
+        )
 
     async def _end(self, exc: BaseException | None, owner: bool) -> None:
         if exc is None or isinstance(exc, Exception):

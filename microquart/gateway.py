@@ -19,7 +19,7 @@ from collections.abc import (
 )
 from functools import partial
 from logging import Logger
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import anyio
 
@@ -44,6 +44,8 @@ from microquart.wrappers.websocket import Data, Websocket
 Conversation: TypeAlias = Request | Websocket
 Work: TypeAlias = Coroutine[Any, Any, None]
 Watch: TypeAlias = Callable[[Callable[[], object]], object]
+
+S = TypeVar("S", HTTPScope, WebSocketScope)
 
 EXTENSION = "microquart.disconnect"
 
@@ -89,20 +91,60 @@ class GatewayApplication(Protocol):
     async def shutdown(self) -> None: ...
 
 
-class ASGIHTTPConnection:
-    """Answers one request."""
+class ASGIConnection(Generic[S]):
+    """What both kinds share: the client may leave."""
 
-    def __init__(self, app: GatewayApplication, scope: HTTPScope) -> None:
+    def __init__(self, app: GatewayApplication, scope: S) -> None:
         self.app = app
         self.scope = scope
+        self.task: asyncio.Task[Any] | None = None  # None: not on asyncio
+
+    async def until_gone(
+        self, conversation: Conversation, work: Work, watch: Watch | None
+    ) -> None:
+        """Await ``work``; if the client leaves, cancel it, and return.
+
+        ``watch``: calls what it is given when the client leaves.
+        """
+        try:
+            self.task = task = asyncio.current_task()
+        except RuntimeError:
+            task = None
+        if task is None:
+            await until_gone_in_a_scope(conversation, work, watch)
+            return
+        # A scope of anyio's would cost more than all the rest of a request.
+        conversation.cancel = task.cancel
+        if watch is not None:
+            watch(conversation.client_left)
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not conversation.gone or task.uncancel():
+                raise
+            conversation.cancel = None
+        except ClientDisconnected:
+            if not conversation.gone:
+                raise
+        finally:
+            if conversation.gone and conversation.cancel is not None:
+                await absorb(task)
+            conversation.cancel = None
+
+
+class ASGIHTTPConnection(ASGIConnection[HTTPScope]):
+    """Answers one request."""
 
     def __call__(self, receive: Receive, send: Send) -> Work:
         app, scope = self.app, self.scope
         extensions = scope.get("extensions")
         if extensions and EXTENSION in extensions:
             request = app.request_class(scope, receive, app.request_settings)
-            watch = extensions[EXTENSION]["watch"]
-            return until_gone(request, self.answer(request, send), watch)
+            return self.until_gone(
+                request,
+                self.answer(request, send),
+                extensions[EXTENSION]["watch"],
+            )
         inbox = Inbox(receive)
         request = app.request_class(
             scope, inbox.receive, app.request_settings
@@ -111,7 +153,7 @@ class ASGIHTTPConnection:
         inbox.ahead = not announces_body(scope)
         watching = inbox.watch(request.client_left)
         work = beside(watching, self.answer(request, send))
-        return until_gone(request, work, None)
+        return self.until_gone(request, work, None)
 
     async def answer(self, request: Request, send: Send) -> None:
         """Have the application answer, and say what it answers."""
@@ -128,7 +170,7 @@ class ASGIHTTPConnection:
         saying = self.say(request, response, send)
         if timeout is None:
             await saying
-        elif on_asyncio():
+        elif self.task is not None:
             # A timer would cost more than saying it, which seldom waits.
             try:
                 first = saying.send(None)
@@ -202,16 +244,10 @@ class ASGIHTTPConnection:
         await say({"type": "http.response.body", "body": b""})
 
 
-class ASGIWebsocketConnection:
+class ASGIWebsocketConnection(ASGIConnection[WebSocketScope]):
     """Serves one websocket."""
 
-    def __init__(
-        self, app: GatewayApplication, scope: WebSocketScope
-    ) -> None:
-        self.app = app
-        self.scope = scope
-
-    async def __call__(self, receive: Receive, send: Send) -> None:
+    def __call__(self, receive: Receive, send: Send) -> Work:
         app, scope = self.app, self.scope
         websocket = app.websocket_class(
             scope,
@@ -225,10 +261,9 @@ class ASGIWebsocketConnection:
         extensions = scope.get("extensions")
         if extensions and EXTENSION in extensions:
             watch = extensions[EXTENSION]["watch"]
-            await until_gone(websocket, work, watch)
-        else:
-            work = beside(websocket.watch(), work)
-            await until_gone(websocket, work, None)
+            return self.until_gone(websocket, work, watch)
+        work = beside(websocket.watch(), work)
+        return self.until_gone(websocket, work, None)
 
     async def converse(self, websocket: Websocket, send: Send) -> None:
         """Have the application serve it, and end what it left open."""
@@ -321,39 +356,6 @@ class ASGILifespan:
 # -- the client leaves --
 
 
-async def until_gone(
-    conversation: Conversation, work: Work, watch: Watch | None
-) -> None:
-    """Await ``work``; if the client leaves, cancel it, and return.
-
-    ``watch``: calls what it is given when the client leaves.
-    """
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        task = None
-    if task is None:
-        await until_gone_in_a_scope(conversation, work, watch)
-        return
-    # A scope of anyio's would cost more than all the rest of a request.
-    conversation.cancel = task.cancel
-    if watch is not None:
-        watch(conversation.client_left)
-    try:
-        await work
-    except asyncio.CancelledError:
-        if not conversation.gone or task.uncancel():
-            raise
-        conversation.cancel = None
-    except ClientDisconnected:
-        if not conversation.gone:
-            raise
-    finally:
-        if conversation.gone and conversation.cancel is not None:
-            await absorb(task)
-        conversation.cancel = None
-
-
 async def until_gone_in_a_scope(
     conversation: Conversation, work: Work, watch: Watch | None
 ) -> None:
@@ -389,14 +391,6 @@ def departure(request: Request) -> ClientDisconnected:
 
 
 # -- a client that does not read --
-
-
-def on_asyncio() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 @types.coroutine

@@ -15,7 +15,7 @@ nothing to do, and that nobody overrides, is not called.
 from collections.abc import AsyncIterable, Callable, Coroutine
 from functools import cached_property, partial
 from types import TracebackType
-from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
 from microquart import mistakes
 from microquart.addressing import Addressing
@@ -74,10 +74,11 @@ WATCHED = frozenset(
         *("teardown_appcontext_funcs", "url_value_preprocessors"),
         *("view_functions", "session_interface", "url_map"),
         *("create_url_adapter", "subdomain_matching", "context_class"),
+        *("request_context", "websocket_context"),
     }
 )
 # What is gathered, as cached properties.
-GATHERED = ("_requests", "_websockets", "_by_adapter", "_enters_at_once")
+GATHERED = ("_requests", "_websockets", "_by_adapter")
 
 
 class Stages(Generic[R]):
@@ -87,16 +88,12 @@ class Stages(Generic[R]):
     public name.
     """
 
-    noun = "request"
-    started = request_started
-    finished = request_finished
-    tearing_down = request_tearing_down
-    failed = got_request_exception
-
+    noun: Literal["request", "websocket"]
     before: Registry[Any]
     after: Registry[Any]
     teardown: Registry[Any]
 
+    context: Callable[[Any], Context]
     full_dispatch: Callable[[Context], Step[R]]
     preprocess: Callable[[Context], Step[Result]]
     dispatch: Callable[[Context], Step[Result]]
@@ -110,8 +107,21 @@ class Stages(Generic[R]):
     preprocess_is_theirs: bool
     teardown_is_theirs: bool
 
-    def __init__(self) -> None:
+    def __init__(self, app: "Pipeline") -> None:
+        # Of the instance, where looking them up costs least.
+        self.started = request_started
+        self.finished = request_finished
+        self.tearing_down = request_tearing_down
+        self.failed = got_request_exception
         self.ways: dict[Rule | None, Way] = {}
+        interface = app.session_interface
+        # An interface of the user's is asked in any case.
+        self.saves_always = type(interface) is not SecureCookieSessionInterface
+        kind = app.context_class
+        self.enters_at_once = (
+            kind.push is Context.push and interface.lazy
+        )
+        self.leaves_at_once = kind.pop is Context.pop
 
     def make_now(self, result: Any) -> R:
         """Do as ``make`` where nobody overrides it, without waiting."""
@@ -123,8 +133,10 @@ class Stages(Generic[R]):
 
 
 class RequestStages(Stages[Response]):
+    noun = "request"
+
     def __init__(self, app: "Pipeline") -> None:
-        super().__init__()
+        super().__init__(app)
         theirs = app.overrides
         self.before = app.before_request_funcs
         self.after = app.after_request_funcs
@@ -139,6 +151,9 @@ class RequestStages(Stages[Response]):
         self.finalize = app.finalize_request
         self.make = app.make_response
         self.make_now = app.response_of
+        self.context = app.request_context
+        if not theirs("request_context"):
+            self.context = partial(app.context_class, app)
         self.process = app.process_response
         self.handle_exception = app.handle_exception
         self.finalize_is_theirs = (
@@ -155,15 +170,16 @@ class RequestStages(Stages[Response]):
 
 class WebsocketStages(Stages[Response | None]):
     noun = "websocket"
-    started = websocket_started
-    finished = websocket_finished
-    tearing_down = websocket_tearing_down
-    failed = got_websocket_exception
 
     def __init__(self, app: "Pipeline") -> None:
-        super().__init__()
+        super().__init__(app)
+        self.started = websocket_started
+        self.finished = websocket_finished
+        self.tearing_down = websocket_tearing_down
+        self.failed = got_websocket_exception
         theirs = app.overrides
         self.app = app
+        self.context = app.websocket_context
         self.before = app.before_websocket_funcs
         self.after = app.after_websocket_funcs
         self.teardown = app.teardown_websocket_funcs
@@ -239,18 +255,18 @@ class Pipeline(Addressing):
 
     def handle_request(self, request: Request) -> Step[Response]:
         """Answer a request; whatever goes wrong, there is a response."""
-        return self._handle(self._requests, self.request_context(request))
+        stages = self._requests
+        return self._handle(stages, stages.context(request))
 
     def handle_websocket(self, websocket: Websocket) -> Step[Response | None]:
         """Serve a websocket; a response rejects it."""
-        return self._handle(
-            self._websockets, self.websocket_context(websocket)
-        )
+        stages = self._websockets
+        return self._handle(stages, stages.context(websocket))
 
     async def _handle(self, stages: Stages[R], ctx: Context) -> R:
         if not self._got_first_request:
             self._got_first_request = True
-        if self._enters_at_once and not appcontext_pushed.receivers:
+        if stages.enters_at_once and not appcontext_pushed.receivers:
             ctx.enter()
             ctx.match_request()
         else:
@@ -269,28 +285,15 @@ class Pipeline(Addressing):
             response.response, IterableBody
         ):
             self._stream(ctx, response)
-        elif self._leaves_at_once(ctx):
+        elif (
+            stages.leaves_at_once
+            and not ctx.has_an_end()
+            and not appcontext_popped.receivers
+        ):
             ctx.leave()
         else:
             await self._leave(ctx, None)
         return response
-
-    @cached_property
-    def _enters_at_once(self) -> bool:
-        """Whether pushing a context has nothing to wait for."""
-        return (
-            self.session_interface.lazy
-            and self.context_class.push is Context.push
-        )
-
-    def _leaves_at_once(self, ctx: Context) -> bool:
-        """Tell whether popping a context has nothing to do."""
-        return (
-            self.context_class.pop is Context.pop
-            and not appcontext_popped.receivers
-            and not ctx.has_an_end(True)
-            and not ctx.is_kept()
-        )
 
     def _stream(self, ctx: Context, response: Response) -> None:
         async def leave(error: BaseException | None) -> None:
@@ -325,7 +328,7 @@ class Pipeline(Addressing):
         return self._full_dispatch(self._websockets, ctx)
 
     async def _full_dispatch(self, stages: Stages[R], ctx: Context) -> R:
-        way = self.way_of(ctx)
+        way = ctx.way or self.way_of(ctx)
         result: Result = None
         try:
             if stages.started.receivers:
@@ -342,7 +345,11 @@ class Pipeline(Addressing):
             way.finalizes
             or ctx.after_functions is not None
             or stages.finished.receivers
-            or self._has_session_to_save(ctx)
+            or ctx.opened_session is not None
+            or stages.saves_always
+            or (
+                self.config["SECRET_KEY"] is not None and self._is_stale(ctx)
+            )
         ):
             return await stages.finalize(result, ctx, False)
         try:
@@ -482,19 +489,12 @@ class Pipeline(Addressing):
             await save(self, session, response)
         return response
 
-    def _has_session_to_save(self, ctx: Context) -> bool:
-        """Tell whether the session was looked at, or may need a new date."""
-        if ctx.session_opened:
-            return True
+    def _is_stale(self, ctx: Context) -> bool:
+        """Tell whether a session nobody looked at may need a new date."""
         interface = self.session_interface
-        if not isinstance(interface, SecureCookieSessionInterface):
-            return True
-        # An interface of the user's is asked in any case.
-        if type(interface) is not SecureCookieSessionInterface:
-            return True
-        return bool(self.config["SECRET_KEY"]) and interface.stale(
-            self, ctx.conversation
-        )
+        return isinstance(
+            interface, SecureCookieSessionInterface
+        ) and interface.stale(self, ctx.conversation)
 
     # -- teardown --
 
@@ -649,9 +649,11 @@ class Pipeline(Addressing):
             way.before or way.value_preprocessors
         )
         way.finalizes = stages.finalize_is_theirs or bool(way.after)
-        way.tears_down = stages.teardown_is_theirs or bool(way.teardown)
-        way.ends_app = self.overrides("do_teardown_appcontext") or bool(
-            self.teardown_appcontext_funcs
+        way.ends_quietly = not (
+            way.teardown
+            or stages.teardown_is_theirs
+            or self.teardown_appcontext_funcs
+            or self.overrides("do_teardown_appcontext")
         )
         return way
 

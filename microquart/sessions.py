@@ -9,6 +9,7 @@ what they signed with SHA-1 is still read, so a migration logs nobody out.
 """
 
 import hashlib
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
 from logging import Logger
@@ -199,6 +200,19 @@ def sha1(data: bytes = b"") -> "hashlib._Hash":
     return hashlib.sha1(data, usedforsecurity=False)
 
 
+def seems_permanent(cookie: str) -> bool:
+    """Tell, without its key, whether a cookie may hold a permanent session.
+
+    A cookie that begins with a dot is compressed: it may.
+    """
+    content, dot, _ = cookie.partition(".")
+    try:
+        text = urlsafe_b64decode(content + "=" * (-len(content) % 4))
+    except ValueError:
+        return False
+    return bool(dot) and (not content or b"_permanent" in text)
+
+
 class SecureCookieSessionInterface(SessionInterface):
     """Keeps the whole session in a signed cookie, 4 kB at most.
 
@@ -213,6 +227,8 @@ class SecureCookieSessionInterface(SessionInterface):
     session_class: type[SecureCookieSession] = SecureCookieSession
     lazy: ClassVar[bool] = True
 
+    # Whether the content of a cookie can be read without its key.
+    _legible: ClassVar[bool] = True
     # The last serializer, with the keys that it was made for.
     _made: tuple[object, SigningSerializer] | None = None
 
@@ -222,6 +238,10 @@ class SecureCookieSessionInterface(SessionInterface):
         cls.lazy = (
             cls.open_session is ours.open_session
             and cls.make_null_session is ours.make_null_session
+        )
+        cls._legible = (
+            cls.get_signing_serializer is ours.get_signing_serializer
+            and cls.serializer is ours.serializer
         )
 
     def get_signing_serializer(
@@ -262,12 +282,16 @@ class SecureCookieSessionInterface(SessionInterface):
     def load(
         self, app: SessionApplication, request: Carrier
     ) -> SecureCookieSession:
-        """Return the session, without waiting; a null one if need be."""
+        """Return the session, without waiting; a null one if need be.
+
+        Only who looks at a session has it loaded, so it counts as accessed.
+        """
         serializer = self.get_signing_serializer(app)
         if serializer is None:
             return self.null_session_class()
         session = self._read(app, request, serializer)
         session.over_tls = request.is_secure
+        session.accessed = True
         return session
 
     async def open_session(
@@ -302,10 +326,12 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def stale(self, app: SessionApplication, request: Carrier) -> bool:
         """Tell whether a session nobody looked at may need a new date."""
-        return bool(
-            app.config["SESSION_REFRESH_EACH_REQUEST"]
-            and self.get_cookie_name(app) in request.cookies
-        )
+        if not app.config["SESSION_REFRESH_EACH_REQUEST"]:
+            return False
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if cookie is None:
+            return False
+        return not self._legible or seems_permanent(cookie)
 
     def save(
         self,

@@ -54,7 +54,7 @@ class MessageLimit(Extension):
         self._in_message = False  # the frame at hand is no control frame
         self._surplus = 0
         self._count = 0  # fragments so far
-        self.left = 0  # bytes by which the message may still grow
+        self.left = self._size  # bytes by which the message may still grow
 
     def enabled(self) -> bool:
         return True
@@ -68,8 +68,6 @@ class MessageLimit(Extension):
         self._in_message = not opcode.iscontrol()
         if self._in_message:
             if opcode is not Opcode.CONTINUATION:
-                self.left = self._size
-                self._count = 0
                 # Deflate makes random data a little longer.
                 self._surplus = self._size // 1000 + 64 if rsv.rsv1 else 0
             self._count += 1
@@ -84,6 +82,14 @@ class MessageLimit(Extension):
         self, proto: Decoder, data: bytes
     ) -> bytes | CloseReason:
         return self.count(data) if self._in_message else data
+
+    def frame_inbound_complete(
+        self, proto: Decoder, fin: bool
+    ) -> bytes | CloseReason | None:
+        if fin and self._in_message:
+            self.left = self._size
+            self._count = 0
+        return None
 
     def count(self, data: bytes) -> bytes | CloseReason:
         """Return the data, if the message may have them."""

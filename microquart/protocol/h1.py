@@ -500,7 +500,6 @@ class H1Connection:
         if self._waiting == "content":
             self._wait_for("")
         stream.receive(data)
-        self._woken.append(stream)
 
     def _complete(self) -> None:
         """The request is whole."""
@@ -514,7 +513,6 @@ class H1Connection:
         if self._waiting == "content":
             self._wait_for("")
         stream.complete()
-        self._woken.append(stream)
 
     def _end_of_input(self) -> None:
         self._eof = True

@@ -422,7 +422,6 @@ class H2Connection:
         if data and flow.ended is None and stream.state != "done":
             flow.arrived += len(data)
             stream.receive(data)
-            self.wake(stream)
 
     def _trailers(self, number: int) -> None:
         flow = self._flows.get(number)
@@ -445,7 +444,6 @@ class H2Connection:
             self._drop(flow)
         else:
             flow.stream.complete()
-            self.wake(flow.stream)
 
     def _repay_stream(self, flow: Flow, size: int) -> None:
         """Let as many more bytes come on a stream."""

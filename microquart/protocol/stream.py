@@ -319,9 +319,11 @@ class HTTPStream(Stream):
     def receive(self, data: bytes) -> None:
         self._inbox.append(data)
         self.unread += len(data)
+        self.connection.wake(self)
 
     def complete(self) -> None:
         self._complete = True
+        self.connection.wake(self)
 
     def drop(self) -> int:
         size, self.unread = self.unread, 0

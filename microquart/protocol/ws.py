@@ -455,9 +455,15 @@ class WebSocketStream(Stream):
 
     def _send(self, message: WebSocketSend) -> None:
         data, text = message.get("bytes"), message.get("text")
-        if (data is None) is (text is None):
+        if not (
+            (data is None and isinstance(text, str))
+            or (
+                text is None
+                and isinstance(data, bytes | bytearray | memoryview)
+            )
+        ):
             raise UnexpectedMessage(
-                "'websocket.send' has to have either 'bytes' or 'text'"
+                "'websocket.send' has to have either 'bytes' or 'text' (a str)"
             )
         self._advance("websocket.send")
         if self.ws.state is not ConnectionState.OPEN:
@@ -468,10 +474,8 @@ class WebSocketStream(Stream):
                 frame = self.ws.send(TextMessage(text))
             else:
                 frame = self.ws.send(BytesMessage(data or b""))
-        except (TypeError, UnicodeEncodeError) as error:
-            raise UnexpectedMessage(
-                f"'websocket.send' cannot be sent: {error}"
-            ) from None
+        except UnicodeEncodeError as error:
+            raise UnexpectedMessage(f"this is no text: {error}") from None
         self.sent += len(frame)
         self._write(frame)
 

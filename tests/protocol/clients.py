@@ -300,6 +300,11 @@ class Socket:
         """Whether the server has ended the carrier."""
         raise NotImplementedError
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the server reads no more."""
+        raise NotImplementedError
+
     def vanish(self) -> None:
         """Be gone without a word."""
         raise NotImplementedError
@@ -312,7 +317,7 @@ class Socket:
     def text(self, data: str, finished: bool = True) -> None:
         self.send(TextMessage(data, message_finished=finished))
 
-    def bytes(self, data: bytes, finished: bool = True) -> None:
+    def binary(self, data: bytes, finished: bool = True) -> None:
         self.send(BytesMessage(data, message_finished=finished))
 
     def close(self, code: int = 1000, reason: str | None = None) -> None:
@@ -404,6 +409,10 @@ class H1Socket(Socket):
             self.answered += data
 
     @property
+    def stuck(self) -> bool:
+        return self.connection.paused
+
+    @property
     def ended(self) -> bool:
         return self.connection.closed or self.connection.closing
 
@@ -427,6 +436,7 @@ class H2Socket(Socket):
             (event,) = self.client.of(self.number, h2.events.ResponseReceived)
             self.head = list(event.headers)
         self.heard = 0
+        self.unsent = b""  # for want of a window
         self.early = self._news()
 
     def _opened(self, stream: Any) -> None:
@@ -439,18 +449,27 @@ class H2Socket(Socket):
         return news
 
     def raw(self, data: bytes) -> None:
-        while True:
-            room = min(self.client.h2.local_flow_control_window(self.number), 16384)
-            if not room and data:
-                raise BlockingIOError
-            self.client.send(self.number, data[:room])
-            self.exchange()
-            data = data[room:]
-            if not data:
+        self.unsent += data
+        self.exchange()
+
+    def push(self) -> None:
+        """Send what the window allows."""
+        h2 = self.client.h2
+        while self.unsent and not self.ended:
+            room = min(h2.local_flow_control_window(self.number), 16384)
+            if not room:
                 return
+            data, self.unsent = self.unsent[:room], self.unsent[room:]
+            self.client.send(self.number, data)
+
+    @property
+    def stuck(self) -> bool:
+        return bool(self.unsent)
 
     def exchange(self) -> None:
         self.client.exchange()
+        if hasattr(self, "began"):
+            self.push()
         self.woken += len(self.client.woken)
         self.client.woken.clear()
         if hasattr(self, "began"):
