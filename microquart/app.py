@@ -8,10 +8,18 @@ Here they are put together, with configuration, files, templates and tools.
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, ValuesView
+from asyncio import AbstractEventLoop
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Mapping,
+    ValuesView,
+)
 from datetime import timedelta
 from functools import cached_property
 from logging import Logger
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -22,6 +30,7 @@ from microquart.config import (
     DEFAULT_CONFIG,
     Config,
     ConfigAttribute,
+    env_value,
     get_debug_flag,
 )
 from microquart.context import (
@@ -516,6 +525,86 @@ class Quart(Serving):
     def test_cli_runner(self, **kwargs: Any) -> Any:
         """Return what runs the application's commands."""
         return self.test_cli_runner_class(self, **kwargs)
+
+    # -- serving --
+
+    def run(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        debug: bool | None = None,
+        use_reloader: bool = True,
+        loop: AbstractEventLoop | None = None,
+        ca_certs: str | None = None,
+        certfile: str | None = None,
+        keyfile: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Serve, for development, until Ctrl-C.
+
+        Host and port are those of SERVER_NAME, or 127.0.0.1 and 5000.  The
+        further keywords are settings of the server.
+        """
+        from microquart.server import serve
+
+        if env_value("DEBUG") is not None:
+            self.debug = get_debug_flag()
+        if debug is not None:
+            self.debug = debug
+        settings = self._server_settings(
+            host, port, ca_certs, certfile, keyfile, **kwargs
+        )
+        if loop is not None:
+            loop.run_until_complete(serve.serve(self, settings))
+            return
+        code = serve.run(self, settings)
+        if code:
+            sys.exit(code)
+
+    def run_task(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        debug: bool | None = None,
+        ca_certs: str | None = None,
+        certfile: str | None = None,
+        keyfile: str | None = None,
+        shutdown_trigger: Callable[..., Awaitable[object]] | None = None,
+        **kwargs: Any,
+    ) -> Coroutine[Any, Any, None]:
+        """Return the server as a coroutine; the trigger's end is its end."""
+        from microquart.server import serve
+
+        if debug is not None:
+            self.debug = debug
+        settings = self._server_settings(
+            host, port, ca_certs, certfile, keyfile, **kwargs
+        )
+        if shutdown_trigger is None:
+            return serve.serve(self, settings)
+        return serve.serve(self, settings, shutdown_trigger=shutdown_trigger)
+
+    def _server_settings(
+        self,
+        host: str | None,
+        port: int | None,
+        ca_certs: str | None,
+        certfile: str | None,
+        keyfile: str | None,
+        **kwargs: Any,
+    ) -> Any:
+        from microquart.server.settings import Settings, development
+
+        name, _, number = (self.config["SERVER_NAME"] or "").partition(":")
+        host = host or name or HOST
+        bind = host
+        if not host.startswith(("unix:", "fd:")):
+            bind = f"{host}:{port or int(number or PORT)}"
+        paths = {"ca_certs": ca_certs, "certfile": certfile}
+        paths["keyfile"] = keyfile
+        named = {k: Path(v) for k, v in paths.items() if v is not None}
+        settings = Settings().with_values(bind=(bind,), **named, **kwargs)
+        return development(settings) if self.debug else settings
 
     # -- ASGI --
 

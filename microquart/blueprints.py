@@ -93,7 +93,10 @@ class BlueprintSetupState:
             rule = joined(self.url_prefix, rule) if rule else self.url_prefix
         options.setdefault("subdomain", self.subdomain)
         endpoint = endpoint or endpoint_of(view_func)
-        defaults = {**self.url_defaults, **(options.pop("defaults", None) or {})}
+        defaults = {
+            **self.url_defaults,
+            **(options.pop("defaults", None) or {}),
+        }
         self.app.add_url_rule(
             rule,
             f"{self.name_prefix}.{self.name}.{endpoint}".lstrip("."),

@@ -170,7 +170,8 @@ class AppGroup(click.Group):
         decorate = super().command(*args, **kwargs)
 
         def decorator(f: Function) -> click.Command:
-            return decorate(with_appcontext(f) if wanted else f)
+            made: click.Command = decorate(with_appcontext(f) if wanted else f)
+            return made
 
         return decorator
 

@@ -251,7 +251,9 @@ class Context:
 
     def copy(self) -> Self:
         """Return another context with the same request, session and g."""
-        twin = type(self)(self.app, self.request_websocket, self.opened_session)
+        twin = type(self)(
+            self.app, self.request_websocket, self.opened_session
+        )
         twin._original = self
         twin._url_adapter = self._url_adapter
         twin.flashes = self.flashes
@@ -305,7 +307,9 @@ class Context:
                 self.app, self.request_websocket
             )
             if self.opened_session is None:
-                self.opened_session = await interface.make_null_session(self.app)
+                self.opened_session = await interface.make_null_session(
+                    self.app
+                )
 
     def match_request(self) -> None:
         """Set ``url_rule`` and ``view_args``, or the routing exception.
@@ -471,7 +475,9 @@ def has_websocket_context() -> bool:
     return context_with("websocket") is not None
 
 
-def the_context(part: Literal["app", "request", "websocket"]) -> Context:
+def the_context(
+    part: Literal["app", "request", "websocket"], wanted: str = ""
+) -> Context:
     """Return the current context of a kind.
 
     Raises:
@@ -479,9 +485,8 @@ def the_context(part: Literal["app", "request", "websocket"]) -> Context:
     """
     ctx = current.get(None) if part == "app" else context_with(part)
     if ctx is None:
-        article = "an" if part == "app" else "a"
-        otherwise = f"Not within {article} {part} context"
-        raise RuntimeError(mistakes.no_context(part, otherwise))
+        otherwise = f"Not within a{'n' * (part == 'app')} {part} context"
+        raise RuntimeError(mistakes.no_context(wanted or part, otherwise))
     return ctx
 
 

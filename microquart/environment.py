@@ -34,7 +34,8 @@ Source: TypeAlias = tuple[str, str | None, Callable[[], bool] | None]
 class TemplateOwner(Protocol):
     """An application, or a blueprint, as far as it has templates."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     @property
     def jinja_loader(self) -> BaseLoader | None: ...
@@ -154,15 +155,15 @@ class DispatchingJinjaLoader(BaseLoader):
                 yield f"blueprint {blueprint.name!r}", blueprint.jinja_loader
 
     def _explain(self, environment: JinjaEnvironment, template: str) -> None:
-        lines = [f"seeking the template {template!r}:"]
+        told = []
         for owner, loader in self.places():
             try:
                 _, filename, _ = loader.get_source(environment, template)
                 found = f"found: {filename or 'without a file'}"
             except TemplateNotFound:
                 found = "not there"
-            lines.append(f"{owner}, {place(loader)}: {found}")
-        self.app.logger.info("; ".join(lines))
+            told.append(f"{owner}, {place(loader)}: {found}")
+        self.app.logger.info(f"template {template!r}: {'; '.join(told)}")
 
 
 class NoTemplate(TemplateNotFound):

@@ -146,9 +146,7 @@ class ASGIHTTPConnection(ASGIConnection[HTTPScope]):
                 extensions[EXTENSION]["watch"],
             )
         inbox = Inbox(receive)
-        request = app.request_class(
-            scope, inbox.receive, app.request_settings
-        )
+        request = app.request_class(scope, inbox.receive, app.request_settings)
         # What is not announced will hardly come: it may be read ahead.
         inbox.ahead = not announces_body(scope)
         watching = inbox.watch(request.client_left)

@@ -136,18 +136,23 @@ def refused_arguments(
 def no_context(wanted: str, otherwise: str) -> str:
     """Say why there is no ``wanted`` here; unless it is known, ``otherwise``.
 
-    It looks at the frames of its caller's caller and those above.
+    The frames of the callers tell: a module being imported, a loop, or the
+    bottom of a thread, whatever comes first.
     """
-    for frame in _frames(sys._getframe(2)):
+    direct = True
+    for frame in _frames(sys._getframe(1)):
         module = str(frame.f_globals.get("__name__", ""))
         if module.partition(".")[0] in LOOPS:
             return otherwise
-        if frame.f_code.co_name == "<module>" and _imported(frame):
+        if frame.f_code.co_name == "<module>" and (
+            _imported(frame) or (direct and frame.f_back is None)
+        ):
             where = _at(frame.f_code.co_filename, frame.f_lineno)
             return (
                 f"no {wanted} here: this runs at import time ({where}). "
                 "Move it into a view"
             )
+        direct = direct and module.startswith("microquart.")
     thread = threading.current_thread()
     if thread is not threading.main_thread():
         return (
@@ -164,9 +169,9 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _imported(module: FrameType) -> bool:
-    """Tell whether a module's code is being imported, or is the program."""
+    """Tell whether a module's code runs because something imports it."""
     callers = list(_frames(module.f_back))[:4]
-    return not callers or any(
+    return any(
         "importlib" in caller.f_code.co_filename
         or caller.f_code.co_name == "exec_module"
         for caller in callers

@@ -118,9 +118,7 @@ class Stages(Generic[R]):
         # An interface of the user's is asked in any case.
         self.saves_always = type(interface) is not SecureCookieSessionInterface
         kind = app.context_class
-        self.enters_at_once = (
-            kind.push is Context.push and interface.lazy
-        )
+        self.enters_at_once = kind.push is Context.push and interface.lazy
         self.leaves_at_once = kind.pop is Context.pop
 
     def make_now(self, result: Any) -> R:
@@ -347,9 +345,7 @@ class Pipeline(Addressing):
             or stages.finished.receivers
             or ctx.opened_session is not None
             or stages.saves_always
-            or (
-                self.config["SECRET_KEY"] is not None and self._is_stale(ctx)
-            )
+            or (self.config["SECRET_KEY"] is not None and self._is_stale(ctx))
         ):
             return await stages.finalize(result, ctx, False)
         try:
@@ -449,9 +445,7 @@ class Pipeline(Addressing):
         except Exception:
             if not from_error_handler:
                 raise
-            self.logger.exception(
-                f"{stages.noun.title()} finalizing errored"
-            )
+            self.logger.exception(f"{stages.noun.title()} finalizing errored")
         return response
 
     def process_response(

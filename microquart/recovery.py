@@ -11,7 +11,11 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeAlias, TypeVar, overload
 
 from microquart.config import Config
-from microquart.context import AsyncFunction, Conversation, conversation_context
+from microquart.context import (
+    AsyncFunction,
+    Conversation,
+    conversation_context,
+)
 from microquart.exceptions import (
     BadRequest,
     BadRequestKeyError,

@@ -210,14 +210,13 @@ class Scaffold:
     # -- routes --
 
     @setupmethod
-    def route(
-        self, rule: str, **options: Any
-    ) -> Callable[[T_route], T_route]:
+    def route(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
         """Answer the URLs of a rule by the function below.
 
         ``methods`` are ``["GET"]`` unless given; ``endpoint`` is the
         function's name unless given.
         """
+
         def decorator(func: T_route) -> T_route:
             endpoint = options.pop("endpoint", None)
             self.add_url_rule(rule, endpoint, func, **options)
@@ -261,6 +260,7 @@ class Scaffold:
         self, rule: str, **options: Any
     ) -> Callable[[T_websocket], T_websocket]:
         """Serve the websockets of a rule by the function below."""
+
         def decorator(func: T_websocket) -> T_websocket:
             endpoint = options.pop("endpoint", None)
             self.add_websocket(rule, endpoint, func, **options)
@@ -322,9 +322,7 @@ class Scaffold:
         return func
 
     @setupmethod
-    def before_websocket(
-        self, func: T_before_websocket
-    ) -> T_before_websocket:
+    def before_websocket(self, func: T_before_websocket) -> T_before_websocket:
         """Call ``func`` before each websocket; a value rejects it."""
         self.before_websocket_funcs.setdefault(None, []).append(func)
         return func
@@ -370,6 +368,7 @@ class Scaffold:
         self, code_or_exception: type[Exception] | int
     ) -> Callable[[T_error_handler], T_error_handler]:
         """Answer for a status or a class of exceptions by what is below."""
+
         def decorator(func: T_error_handler) -> T_error_handler:
             self.register_error_handler(code_or_exception, func)
             return func
@@ -448,9 +447,7 @@ async def open_to_read(
             f"resources can only be read: mode {mode!r} is none of "
             + ", ".join(READ_MODES)
         )
-    return await anyio.open_file(
-        os.path.join(folder, os.fsdecode(path)), mode
-    )
+    return await anyio.open_file(os.path.join(folder, os.fsdecode(path)), mode)
 
 
 def get_root_path(import_name: str) -> str:

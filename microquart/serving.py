@@ -49,9 +49,7 @@ class BackgroundTask:
             import trio
 
             # A system task, as no nursery of ours outlives the request.
-            trio.lowlevel.spawn_system_task(
-                self._main, context=copy_context()
-            )
+            trio.lowlevel.spawn_system_task(self._main, context=copy_context())
         else:
             self._task = loop.create_task(self._main())
 
@@ -188,9 +186,7 @@ class Serving(Pipeline):
         self.log_exception((type(error), error, error.__traceback__))
 
     async def _drain(self) -> None:
-        timeout: float | None = self.config[
-            "BACKGROUND_TASK_SHUTDOWN_TIMEOUT"
-        ]
+        timeout: float | None = self.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"]
         tasks = list(self.background_tasks)
         with anyio.move_on_after(timeout):
             for task in tasks:

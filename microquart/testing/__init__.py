@@ -37,4 +37,3 @@ __all__ = [
     "no_op_push",
     "sentinel",
 ]
-

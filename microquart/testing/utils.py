@@ -1,10 +1,10 @@
 """What a test request is made of: headers, body, scope."""
 
-import json as standard_json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeAlias, overload
 from urllib.parse import quote, unquote, urlencode
 
+from microquart import json as plain_json
 from microquart.asgi import HTTPScope, WebSocketScope
 from microquart.context import KEPT
 from microquart.http.datastructures import Headers, MultiDict
@@ -126,7 +126,7 @@ def make_test_body_with_headers(
 
 
 class JSON(Protocol):
-    """What reads and writes JSON: a provider, or the module."""
+    """What reads and writes JSON: a provider, or our module."""
 
     def dumps(self, obj: Any, /) -> str: ...
 
@@ -135,7 +135,7 @@ class JSON(Protocol):
 
 def json_of(app: object) -> JSON:
     """Return how the application reads and writes JSON."""
-    provider: JSON = getattr(app, "json", standard_json)
+    provider: JSON = getattr(app, "json", plain_json)
     return provider
 
 
