@@ -6,11 +6,24 @@ from typing import Any
 from urllib.parse import quote
 
 from microquart import mistakes
-from microquart.context import Context, Conversation, current
+from microquart.context import (
+    Context,
+    Conversation,
+    conversation_context,
+    current,
+    the_context,
+)
+from microquart.debug import routing_response
+from microquart.exceptions import HTTPException
 from microquart.recovery import Recovery
 from microquart.routing import BuildError, Map, MapAdapter, Rule
-from microquart.scaffold import blueprints_of, endpoint_of, setupmethod
-from microquart.typing import RouteCallable, WebsocketCallable
+from microquart.scaffold import (
+    ViewCallable,
+    blueprints_of,
+    endpoint_of,
+    setupmethod,
+)
+from microquart.wrappers.response import Response
 
 # What may stand in a fragment as it is (RFC 3986, section 3.5).
 ANCHOR_SAFE = "%!#$&'()*+,/:;=?@"
@@ -25,16 +38,20 @@ class Addressing(Recovery):
     url_map_class = Map
     url_rule_class = Rule
     subdomain_matching: bool
-    url_build_error_handlers: list[BuildErrorHandler]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.url_build_error_handlers: list[BuildErrorHandler] = []
 
     # -- the rules --
 
     @setupmethod
     def add_url_rule(
         self,
+        /,
         rule: str,
         endpoint: str | None = None,
-        view_func: RouteCallable | WebsocketCallable | None = None,
+        view_func: ViewCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -67,14 +84,14 @@ class Addressing(Recovery):
     ) -> tuple[set[str], bool]:
         """Return a rule's methods, and whether OPTIONS answers itself."""
         if methods is None:
-            methods = getattr(view_func, "methods", None) or ("GET",)
+            methods = getattr(view_func, "methods", None)
         if isinstance(methods, str):
             raise TypeError(
                 "Allowed methods must be a list of strings, for example: "
                 '@app.route(..., methods=["POST"])'
             )
-        names = {method.upper() for method in methods}
-        required = set(getattr(view_func, "required_methods", ()))
+        names = {method.upper() for method in methods or ("GET",)}
+        required: set[str] = set(getattr(view_func, "required_methods", ()))
         if automatic is None:
             automatic = getattr(view_func, "provide_automatic_options", None)
         if automatic is None:
@@ -142,6 +159,27 @@ class Addressing(Recovery):
             or self.overrides("create_url_adapter")
         )
 
+    def explained(self, error: HTTPException) -> HTTPException | Response:
+        """Return the error; in development, why each near rule failed."""
+        ctx = conversation_context()
+        if ctx is None or ctx.conversation.routing_exception is not error:
+            return error
+        if not self.debug or self.url_map.host_matching:
+            return error
+        verdicts = self.url_map.explain(
+            ctx.conversation.path,
+            ctx.conversation.method,
+            websocket=ctx.websocket is not None,
+        )
+        return routing_response(
+            error, ctx.conversation, self.config, verdicts, self.view_functions
+        )
+
+    async def make_default_options_response(self) -> Response:
+        """Answer OPTIONS with the methods of the rules for the path."""
+        methods = the_context("request").bind().allowed_methods()
+        return self.response_class("", headers={"Allow": ", ".join(methods)})
+
     # -- from a view to its URL --
 
     def url_for(
@@ -191,8 +229,9 @@ class Addressing(Recovery):
         self, ctx: Context | None
     ) -> tuple[MapAdapter, Conversation | None]:
         """Return the adapter that builds, and what it is bound to."""
+        mine: object = self
         while ctx is not None and (
-            ctx.request_websocket is None or ctx.app is not self
+            ctx.request_websocket is None or ctx.app is not mine
         ):
             ctx = ctx.outer
         if ctx is not None and ctx.url_adapter is not None:

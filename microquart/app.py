@@ -6,7 +6,6 @@ the way of a request (``pipeline``), starting and stopping (``serving``).
 Here they are put together, with configuration, files, templates and tools.
 """
 
-import os
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import (
@@ -16,32 +15,22 @@ from collections.abc import (
     Mapping,
     ValuesView,
 )
-from datetime import timedelta
 from functools import cached_property
-from logging import Logger
 from pathlib import Path
 from typing import Any, TypeVar
-
-import anyio
 
 from microquart.asgi import Receive, ReceiveMessage, Scope, Send
 from microquart.blueprints import Blueprint
 from microquart.config import (
-    DEFAULT_CONFIG,
-    Config,
-    ConfigAttribute,
     env_value,
     get_debug_flag,
 )
 from microquart.context import (
-    AppGlobals,
     Context,
     conversation_context,
     current,
-    the_context,
 )
-from microquart.debug import routing_response, traceback_response
-from microquart.exceptions import Aborter, HTTPException
+from microquart.debug import traceback_response
 from microquart.flashing import get_flashed_messages
 from microquart.gateway import (
     ASGIHTTPConnection,
@@ -50,12 +39,8 @@ from microquart.gateway import (
 )
 from microquart.http.datastructures import ImmutableDict
 from microquart.http.fields import Authorization
-from microquart.json.provider import DefaultJSONProvider, JSONProvider
-from microquart.logging import create_logger
-from microquart.recovery import Result
-from microquart.scaffold import find_package, open_to_read, setupmethod
+from microquart.scaffold import setupmethod
 from microquart.serving import Serving
-from microquart.sessions import SecureCookieSessionInterface, SessionInterface
 from microquart.templating import select_autoescape, update_template_context
 from microquart.typing import (
     ASGIHTTPProtocol,
@@ -68,12 +53,10 @@ from microquart.typing import (
     TemplateGlobalCallable,
     TemplateTestCallable,
 )
-from microquart.wrappers.redirect import redirect_response
-from microquart.wrappers.request import Request, RequestSettings
+from microquart.wrappers.request import Request
 from microquart.wrappers.response import (
     HeadersValue,
     Response,
-    response_from,
 )
 from microquart.wrappers.websocket import Websocket
 
@@ -100,10 +83,6 @@ class TestingClass:
         return getattr(testing, self.name)
 
 
-def as_timedelta(value: timedelta | int) -> timedelta:
-    return value if isinstance(value, timedelta) else timedelta(seconds=value)
-
-
 class Quart(Serving):
     """An application: made of views, called by a server.
 
@@ -119,35 +98,15 @@ class Quart(Serving):
     overridden, and each class named by an attribute may be replaced.
     """
 
-    aborter_class = Aborter
-    app_ctx_globals_class = AppGlobals
     asgi_http_class: type[ASGIHTTPProtocol] = ASGIHTTPConnection
     asgi_lifespan_class: type[ASGILifespanProtocol] = ASGILifespan
     asgi_websocket_class: type[ASGIWebsocketProtocol] = ASGIWebsocketConnection
-    config_class = Config
-    json_provider_class: type[JSONProvider] = DefaultJSONProvider
-    lock_class = anyio.Lock
-    request_class: type[Request] = Request
-    response_class: type[Response] = Response
-    websocket_class: type[Websocket] = Websocket
-    session_interface: SessionInterface = SecureCookieSessionInterface()
     test_app_class = TestingClass("TestApp")
     test_client_class = TestingClass("QuartClient")
     test_cli_runner_class = TestingClass("QuartCliRunner")
 
-    default_config: Mapping[str, Any] = ImmutableDict(DEFAULT_CONFIG)
-    jinja_options: dict[str, Any] = {}
-
-    testing = ConfigAttribute[bool]("TESTING")
-    secret_key = ConfigAttribute[str | bytes | None]("SECRET_KEY")
-    permanent_session_lifetime = ConfigAttribute[timedelta](
-        "PERMANENT_SESSION_LIFETIME", as_timedelta
-    )
-
-    # What lifespan's scope offers to be filled by before_serving.
-    state: dict[str, Any]
-
-    _settings: tuple[int, RequestSettings] | None = None
+    jinja_options: Mapping[str, Any] = ImmutableDict()
+    _jinja_env: Any = None
 
     def __init__(
         self,
@@ -164,28 +123,15 @@ class Quart(Serving):
     ) -> None:
         super().__init__(
             import_name,
-            static_folder,
             static_url_path,
+            static_folder,
             template_folder,
+            instance_path,
+            instance_relative_config,
             root_path,
         )
-        if instance_path is None:
-            instance_path = self.auto_find_instance_path()
-        elif not os.path.isabs(instance_path):
-            raise ValueError(
-                "If an instance path is provided it must be absolute. A "
-                "relative path was given instead."
-            )
-        self.instance_path = instance_path
-        self.config = self.make_config(instance_relative_config)
-        self.aborter = self.make_aborter()
-        self.json = self.json_provider_class(self)
-        self.state = {}
-        self.extensions: dict[str, Any] = {}
         self.blueprints: dict[str, Blueprint] = {}
         self.shell_context_processors: list[ShellContextProcessorCallable] = []
-        self.teardown_appcontext_funcs = []
-        self.url_build_error_handlers = []
         self.url_map = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         if self.has_static_folder:
@@ -210,22 +156,6 @@ class Quart(Serving):
                 "set up the application are done before running it."
             )
 
-    # -- what it is --
-
-    @cached_property
-    def name(self) -> str:
-        """The import name, or the file's name if that is the program."""
-        if self.import_name != "__main__":
-            return self.import_name
-        file = getattr(sys.modules["__main__"], "__file__", None)
-        if file is None:
-            return "__main__"
-        return os.path.splitext(os.path.basename(file))[0]
-
-    @cached_property
-    def logger(self) -> Logger:
-        return create_logger(self)
-
     @cached_property
     def cli(self) -> Any:
         """The group for the application's commands; it brings click in."""
@@ -236,64 +166,23 @@ class Quart(Serving):
     @property
     def debug(self) -> bool:
         """Whether errors are explained and templates reloaded."""
-        return bool(self.config["DEBUG"])
+        return super().debug
 
     @debug.setter
     def debug(self, value: bool) -> None:
         self.config["DEBUG"] = value
         # Making the environment only for that would bring Jinja in.
-        if "jinja_env" in vars(self) and (
+        if self._jinja_env is not None and (
             self.config["TEMPLATES_AUTO_RELOAD"] is None
         ):
-            self.jinja_env.auto_reload = value
-
-    def make_config(self, instance_relative: bool = False) -> Config:
-        """Return the configuration with its defaults."""
-        root = self.instance_path if instance_relative else self.root_path
-        defaults = {**self.default_config, "DEBUG": get_debug_flag()}
-        return self.config_class(root, defaults)
-
-    def make_aborter(self) -> Aborter:
-        """Return what ``abort()`` calls."""
-        return self.aborter_class()
-
-    @property
-    def request_settings(self) -> RequestSettings:
-        """The limits for requests, made anew when the configuration changes."""
-        version = self.config.version
-        if self._settings is None or self._settings[0] != version:
-            config = self.config
-            settings = RequestSettings(
-                json=self.json,
-                max_content_length=config["MAX_CONTENT_LENGTH"],
-                body_timeout=config["BODY_TIMEOUT"],
-                max_form_memory_size=config["MAX_FORM_MEMORY_SIZE"],
-                max_form_parts=config["MAX_FORM_PARTS"],
-                trusted_hosts=config["TRUSTED_HOSTS"],
-                debug=self.debug,
-            )
-            self._settings = version, settings
-        return self._settings[1]
-
-    # -- files --
-
-    def auto_find_instance_path(self) -> str:
-        """Return where files of this deployment are, by where we are."""
-        prefix, folder = find_package(self.import_name)
-        if prefix is None:
-            return os.path.join(folder, "instance")
-        return os.path.join(prefix, "var", f"{self.name}-instance")
-
-    async def open_instance_resource(
-        self, path: FilePath, mode: str = "rb"
-    ) -> anyio.AsyncFile[Any]:
-        """Open a file below ``instance_path`` to be read."""
-        return await open_to_read(self.instance_path, path, mode)
+            self._jinja_env.auto_reload = value
 
     # -- registering --
 
     @setupmethod
-    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+    def register_blueprint(
+        self, /, blueprint: Blueprint, **options: Any
+    ) -> None:
         """Take up a blueprint; the options stand above its own."""
         blueprint.register(self, options)
 
@@ -325,10 +214,12 @@ class Quart(Serving):
 
     # -- templates --
 
-    @cached_property
+    @property
     def jinja_env(self) -> Any:
         """Jinja's environment, made when it is first asked for."""
-        return self.create_jinja_environment()
+        if self._jinja_env is None:
+            self._jinja_env = self.create_jinja_environment()
+        return self._jinja_env
 
     @property
     def jinja_environment(self) -> Any:
@@ -424,29 +315,6 @@ class Quart(Serving):
     ) -> None:
         """Do what the decorator does, without one."""
         self.jinja_env.globals[name or f.__name__] = f
-
-    # -- responses --
-
-    async def make_response(self, result: Result) -> Response:
-        """Turn what a view returns into a response.
-
-        Raises:
-            NotAResponse: a TypeError: that cannot be.
-        """
-        return self.response_of(result)
-
-    def response_of(self, result: Result) -> Response:
-        """Do what ``make_response`` does; nothing in it waits."""
-        return response_from(result, self.response_class, self.json.response)
-
-    async def make_default_options_response(self) -> Response:
-        """Answer OPTIONS with the methods of the rules for the path."""
-        methods = the_context("request").bind().allowed_methods()
-        return self.response_class("", headers={"Allow": ", ".join(methods)})
-
-    def redirect(self, location: str, code: int = 302) -> Response:
-        """Return a response that leads elsewhere."""
-        return redirect_response(location, code, self.response_class)
 
     def answer_crash(
         self, error: Exception, conversation: Request | Websocket

@@ -7,7 +7,7 @@ blueprints.
 
 from collections.abc import Callable, Mapping
 from functools import cached_property, update_wrapper
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from microquart.scaffold import (
     ErrorSpec,
@@ -23,6 +23,7 @@ from microquart.scaffold import (
     T_teardown,
     T_url_defaults,
     T_url_value_preprocessor,
+    ViewCallable,
     below,
     endpoint_of,
     merge,
@@ -32,11 +33,9 @@ from microquart.typing import (
     AfterServingCallable,
     BeforeServingCallable,
     FilePath,
-    RouteCallable,
     TemplateFilterCallable,
     TemplateGlobalCallable,
     TemplateTestCallable,
-    WebsocketCallable,
     WhileServingCallable,
 )
 
@@ -85,7 +84,7 @@ class BlueprintSetupState:
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: RouteCallable | WebsocketCallable | None = None,
+        view_func: ViewCallable | None = None,
         **options: Any,
     ) -> None:
         """Add a rule to the application, below this prefix and name."""
@@ -184,9 +183,10 @@ class Blueprint(Scaffold):
     @setupmethod
     def add_url_rule(
         self,
+        /,
         rule: str,
         endpoint: str | None = None,
-        view_func: RouteCallable | WebsocketCallable | None = None,
+        view_func: ViewCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -209,7 +209,7 @@ class Blueprint(Scaffold):
 
     @setupmethod
     def register_blueprint(
-        self, blueprint: "Blueprint", **options: Any
+        self, /, blueprint: "Blueprint", **options: Any
     ) -> None:
         """Put a blueprint below this one; the options are an application's."""
         if blueprint is self:

@@ -131,17 +131,17 @@ class Application(SessionApplication, Protocol):
         self, ctx: "Context", conversation: Conversation
     ) -> tuple[Rule | None, dict[str, Any] | None]: ...
 
-    async def do_teardown_request(
+    def do_teardown_request(
         self, exc: BaseException | None, request_context: "Context | None"
-    ) -> None: ...
+    ) -> Coroutine[Any, Any, None]: ...
 
-    async def do_teardown_websocket(
+    def do_teardown_websocket(
         self, exc: BaseException | None, websocket_context: "Context | None"
-    ) -> None: ...
+    ) -> Coroutine[Any, Any, None]: ...
 
-    async def do_teardown_appcontext(
+    def do_teardown_appcontext(
         self, exc: BaseException | None
-    ) -> None: ...
+    ) -> Coroutine[Any, Any, None]: ...
 
 
 class Context:
@@ -373,14 +373,15 @@ class Context:
         if self._original is not None:
             return self._original.session
         interface = self.app.session_interface
-        if isinstance(interface, SecureCookieSessionInterface):
-            if interface.lazy:
-                return interface.load(self.app, self.conversation)
+        if interface.lazy and isinstance(
+            interface, SecureCookieSessionInterface
+        ):
+            return interface.load(self.app, self.conversation)
         raise RuntimeError("the session is opened when the context is pushed")
 
     def _is_kept(self, exc: BaseException | None) -> bool:
         scope: Mapping[str, object] = self.conversation.scope
-        if KEPT in scope and scope[KEPT]:
+        if scope.get(KEPT):
             return True
         return exc is not None and bool(
             self.app.config["PRESERVE_CONTEXT_ON_EXCEPTION"]

@@ -7,7 +7,9 @@ calls a secret.
 """
 
 import linecache
+import os
 import re
+import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from http import HTTPStatus
@@ -30,6 +32,16 @@ SECRET = re.compile(
 PASSWORD_IN_URL = re.compile(r"(://[^/@\s:]*):[^@\s/]+@")
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 ADDRESS = re.compile(r"\[?([0-9a-fA-F.:]*[0-9a-fA-F])\]?(?::\d+)?")
+
+# Where the code is that the developer has not written: the standard library,
+# what is installed, and we.
+INSTALLED = tuple(
+    os.path.join(folder, "")
+    for folder in (
+        *(sysconfig.get_path(n) for n in ("stdlib", "purelib", "platlib")),
+        os.path.dirname(__file__),
+    )
+)
 
 # Lines of source above and below the one that a frame is in.
 AROUND = 3
@@ -218,7 +230,7 @@ def hide(name: str, value: object) -> object:
         return PASSWORD_IN_URL.sub(rf"\1:{HIDDEN}@", value)
     if isinstance(value, int | float | timedelta):
         return value
-    return f"a {type(value).__name__}"
+    return f"<{type(value).__name__}>"
 
 
 def hide_field(name: str, value: str) -> str:
@@ -249,6 +261,16 @@ def _traceback(told: TracebackException) -> Iterator[Markup]:
 
 
 def _frame(frame: FrameSummary) -> Markup:
+    """Show a line of the user's in its place; of a library's, the name."""
+    where = Markup("<code>{}:{}</code> in {}").format(
+        frame.filename, frame.lineno, frame.name
+    )
+    if frame.filename.startswith(INSTALLED):
+        return Markup('<div class="theirs">{}</div>').format(where)
+    return Markup("<div>{}{}</div>").format(where, _source(frame))
+
+
+def _source(frame: FrameSummary) -> Markup:
     line = frame.lineno or 0
     numbers = range(max(line - AROUND, 1), line + AROUND + 1)
     source = [
@@ -258,10 +280,7 @@ def _frame(frame: FrameSummary) -> Markup:
         for number in numbers
         if (text := linecache.getline(frame.filename, number))
     ]
-    theirs = "theirs" if "site-packages" in frame.filename else ""
-    return Markup('<div class="{}"><code>{}:{}</code> in {}{}</div>').format(
-        theirs, frame.filename, line, frame.name, _pre(source)
-    )
+    return _pre(source)
 
 
 def _circumstances(

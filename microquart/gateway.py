@@ -19,7 +19,7 @@ from collections.abc import (
 )
 from functools import partial
 from logging import Logger
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import anyio
 
@@ -47,7 +47,7 @@ Watch: TypeAlias = Callable[[Callable[[], object]], object]
 
 S = TypeVar("S", HTTPScope, WebSocketScope)
 
-EXTENSION = "microquart.disconnect"
+EXTENSION: Final = "microquart.disconnect"
 
 # Close codes (RFC 6455, section 7.4.1).
 NORMAL = 1000
@@ -96,7 +96,7 @@ class ASGIConnection(Generic[S]):
 
     def __init__(self, app: GatewayApplication, scope: S) -> None:
         self.app = app
-        self.scope = scope
+        self.scope: S = scope
         self.task: asyncio.Task[Any] | None = None  # None: not on asyncio
 
     async def until_gone(
@@ -288,7 +288,9 @@ class ASGIWebsocketConnection(ASGIConnection[WebSocketScope]):
 
     def _may_answer(self) -> bool:
         extensions = self.scope.get("extensions")
-        return bool(extensions) and "websocket.http.response" in extensions
+        if not extensions:
+            return False
+        return "websocket.http.response" in extensions
 
     async def reject(self, response: Response, send: Send) -> None:
         """Answer the handshake by a response."""

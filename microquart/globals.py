@@ -52,6 +52,10 @@ class Proxy:
         except RuntimeError:
             return Proxy
 
+    @__class__.setter
+    def __class__(self, value: type[Any]) -> None:
+        raise AttributeError("the class of a proxy is that of its object")
+
     # Without a context a proxy can be asked whether there is something, and
     # can be shown.
 

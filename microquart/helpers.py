@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from microquart import files
 from microquart.config import get_debug_flag, get_load_dotenv
 from microquart.context import conversation_context, the_context
-from microquart.exceptions import abort as default_abort
+from microquart.exceptions import Aborter
 from microquart.flashing import flash, get_flashed_messages
 from microquart.globals import current_app, request
 from microquart.scaffold import find_package
@@ -38,18 +38,23 @@ __all__ = [
 # -- answers --
 
 
-def abort(code: int | Response, *args: Any, **kwargs: Any) -> NoReturn:
-    """End the view with a status, or with a response.
+class CurrentAborter(Aborter):
+    """Ends a view, by what the current application aborts with."""
 
-    The further arguments are those of the exception.
-    """
-    if current_app:
-        current_app.aborter(code, *args, **kwargs)
-    default_abort(code, *args, **kwargs)
+    def __call__(
+        self, code: int | Response, *args: Any, **kwargs: Any
+    ) -> NoReturn:
+        """Raise; the further arguments are those of the exception.
+
+        Raises:
+            LookupError: no exception has this code.
+        """
+        if current_app:
+            current_app.aborter(code, *args, **kwargs)
+        super().__call__(code, *args, **kwargs)
 
 
-# The exceptions by status, where no application has its own.
-abort.mapping = default_abort.mapping
+abort = CurrentAborter()
 
 
 def redirect(location: str, code: int = 302) -> Response:

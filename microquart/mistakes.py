@@ -47,11 +47,10 @@ def _code(func: object) -> CodeType | None:
     view_class = getattr(func, "view_class", None)
     if view_class is not None:
         func = view_class.dispatch_request
-    for owner in (func, getattr(func, "__call__", None)):
-        code = getattr(owner, "__code__", None)
-        if isinstance(code, CodeType):
-            return code
-    return None
+    code = getattr(func, "__code__", None)
+    if code is None:  # an object that can be called
+        code = getattr(type(func).__call__, "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def _at(filename: str, line: int) -> str:

@@ -17,8 +17,11 @@ from functools import cached_property, partial
 from types import TracebackType
 from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar
 
+from anyio import CancelScope
+
 from microquart import mistakes
 from microquart.addressing import Addressing
+from microquart.configured import Result
 from microquart.context import (
     AsyncFunction,
     Context,
@@ -29,10 +32,10 @@ from microquart.context import (
 )
 from microquart.exceptions import InternalServerError
 from microquart.http.errors import ClientDisconnected
-from microquart.recovery import Result, told_of
+from microquart.recovery import told_of
 from microquart.routing import Rule
 from microquart.scaffold import Registry, blueprints_of
-from microquart.sessions import SecureCookieSessionInterface, SessionInterface
+from microquart.sessions import SecureCookieSessionInterface
 from microquart.signals import (
     announce,
     appcontext_popped,
@@ -99,6 +102,7 @@ class Stages(Generic[R]):
     dispatch: Callable[[Context], Step[Result]]
     finalize: Callable[[Any, Context, bool], Step[R]]
     make: Callable[[Any], Step[R]]
+    make_now: Callable[[Any], R]  # the same, where nobody overrides it
     process: Callable[[R, Context], Step[R]]
     handle_exception: Callable[[Exception], Step[R]]
 
@@ -121,9 +125,8 @@ class Stages(Generic[R]):
         self.enters_at_once = kind.push is Context.push and interface.lazy
         self.leaves_at_once = kind.pop is Context.pop
 
-    def make_now(self, result: Any) -> R:
-        """Do as ``make`` where nobody overrides it, without waiting."""
-        raise NotImplementedError
+    async def clean_up(self, ctx: Context) -> None:
+        """Do what remains to be done when there is no response to make."""
 
     def takes(self, response: object) -> bool:
         """Tell whether a hook may give this back for the response."""
@@ -186,6 +189,7 @@ class WebsocketStages(Stages[Response | None]):
         self.dispatch = app.dispatch_websocket
         self.finalize = app.finalize_websocket
         self.make = self._make
+        self.make_now = self._make_now
         self.process = app.postprocess_websocket
         self.handle_exception = app.handle_websocket_exception
         self.finalize_is_theirs = (
@@ -199,8 +203,11 @@ class WebsocketStages(Stages[Response | None]):
     async def _make(self, result: Any) -> Response | None:
         return None if result is None else await self.app.make_response(result)
 
-    def make_now(self, result: Any) -> Response | None:
+    def _make_now(self, result: Any) -> Response | None:
         return None if result is None else self.app.response_of(result)
+
+    async def clean_up(self, ctx: Context) -> None:
+        await self.process(None, ctx)
 
     def takes(self, response: object) -> bool:
         return response is None or isinstance(response, Response)
@@ -235,11 +242,11 @@ class StreamInContext(ResponseBody):
 class Pipeline(Addressing):
     """An application as far as it answers one request."""
 
-    context_class: type[Context] = Context
-    session_interface: SessionInterface
-    teardown_appcontext_funcs: list[TeardownCallable]
-
     _got_first_request = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.teardown_appcontext_funcs: list[TeardownCallable] = []
 
     def request_context(self, request: Request) -> Context:
         """Return a context of the request, to be entered."""
@@ -277,6 +284,8 @@ class Pipeline(Addressing):
                     raise
                 response = await stages.handle_exception(error)
         except BaseException as error:
+            if ctx.websocket is not None and ctx.websocket.gone:
+                await self._clean_up(stages, ctx)
             await self._leave(ctx, error)
             raise
         if response is not None and isinstance(
@@ -292,6 +301,16 @@ class Pipeline(Addressing):
         else:
             await self._leave(ctx, None)
         return response
+
+    async def _clean_up(self, stages: Stages[R], ctx: Context) -> None:
+        """Run the hooks after a websocket whose client has gone."""
+        with CancelScope(shield=True):
+            try:
+                await stages.clean_up(ctx)
+            except ClientDisconnected:
+                pass  # a hook had something to say, but to nobody
+            except Exception:
+                self.logger.exception("Websocket finalizing errored")
 
     def _stream(self, ctx: Context, response: Response) -> None:
         async def leave(error: BaseException | None) -> None:

@@ -5,12 +5,11 @@ one for a status before one for a class, and of classes the first in the
 order of the exception's ancestors.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from logging import Logger
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, ParamSpec, TypeAlias, TypeVar, overload
+from typing import TypeAlias
 
-from microquart.config import Config
+from microquart.configured import Configured
 from microquart.context import (
     AsyncFunction,
     Conversation,
@@ -22,73 +21,18 @@ from microquart.exceptions import (
     HTTPException,
     RequestRedirect,
 )
-from microquart.scaffold import Scaffold
-from microquart.threads import is_async, run_sync
 from microquart.typing import ErrorHandlerCallable, ResponseReturnValue
+from microquart.wrappers.response import Response
 from microquart.wrappers.websocket import Websocket
 
-P = ParamSpec("P")
-T = TypeVar("T")
-Result: TypeAlias = ResponseReturnValue | HTTPException | None
 ExcInfo: TypeAlias = (
     tuple[type[BaseException], BaseException, TracebackType | None]
     | tuple[None, None, None]
 )
 
 
-class Recovery(Scaffold):
+class Recovery(Configured):
     """An application as far as it deals with exceptions."""
-
-    config: Config
-
-    @property
-    def logger(self) -> Logger:
-        raise NotImplementedError
-
-    @property
-    def debug(self) -> bool:
-        raise NotImplementedError
-
-    # -- the one door for the user's functions --
-
-    @overload
-    def ensure_async(
-        self, func: Callable[P, Coroutine[Any, Any, T]]
-    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
-
-    @overload
-    def ensure_async(
-        self, func: Callable[P, Awaitable[T]]
-    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
-
-    @overload
-    def ensure_async(
-        self, func: Callable[P, T]
-    ) -> Callable[P, Coroutine[Any, Any, T]]: ...
-
-    def ensure_async(
-        self, func: Callable[..., Any]
-    ) -> Callable[..., Coroutine[Any, Any, Any]]:
-        """Return an async function: a plain one will run in a thread.
-
-        Whatever the user wrote comes through here before it is called.
-        """
-        return func if is_async(func) else self.sync_to_async(func)
-
-    def sync_to_async(
-        self, func: Callable[P, T]
-    ) -> Callable[P, Coroutine[Any, Any, T]]:
-        """Return an async function that runs ``func`` in a thread."""
-        return run_sync(func)
-
-    def overrides(self, name: str) -> bool:
-        """Tell whether a subclass, or somebody by hand, changed a method."""
-        ours = next(
-            vars(kind)[name]
-            for kind in reversed(type(self).__mro__)
-            if name in vars(kind)
-        )
-        return name in vars(self) or getattr(type(self), name) is not ours
 
     # -- answering --
 
@@ -100,8 +44,12 @@ class Recovery(Scaffold):
             return error
         handler = self._find_error_handler(error, _blueprints())
         if handler is None:
-            return error
+            return self.explained(error)
         return await self._answer(handler, error)
+
+    def explained(self, error: HTTPException) -> HTTPException | Response:
+        """Return what answers where no handler does: the error itself."""
+        return error
 
     async def handle_user_exception(
         self, error: Exception
@@ -122,12 +70,13 @@ class Recovery(Scaffold):
 
     async def _answer(
         self, handler: ErrorHandlerCallable, error: Exception
-    ) -> Any:
+    ) -> ResponseReturnValue:
         ctx = conversation_context()
         if ctx is not None:
             ctx.answered_by = "errorhandler", handler
         run: AsyncFunction = self.ensure_async(handler)
-        return await run(error)
+        answer: ResponseReturnValue = await run(error)
+        return answer
 
     def _find_error_handler(
         self, e: Exception, blueprints: Iterable[str]

@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property, update_wrapper
+from functools import update_wrapper
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
@@ -43,6 +43,7 @@ S = TypeVar("S", bound="Scaffold")
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
+ViewCallable: TypeAlias = RouteCallable | WebsocketCallable
 Registry: TypeAlias = dict[AppOrBlueprintKey, list[T]]
 ErrorSpec: TypeAlias = dict[
     AppOrBlueprintKey,
@@ -86,6 +87,7 @@ class Scaffold:
     """Routes, hooks, error handlers, and where the files are."""
 
     name: str
+    _jinja_loader: Any = ...
 
     def __init__(
         self,
@@ -101,7 +103,7 @@ class Scaffold:
         self.template_folder = template_folder
         self.root_path = root_path or get_root_path(import_name)
 
-        self.view_functions: dict[str, RouteCallable] = {}
+        self.view_functions: dict[str, ViewCallable] = {}
         self.error_handler_spec: ErrorSpec = defaultdict(
             lambda: defaultdict(dict)
         )
@@ -185,15 +187,21 @@ class Scaffold:
             response_class=ctx.app.response_class,
         )
 
-    @cached_property
+    @property
     def jinja_loader(self) -> Any:
         """Jinja's loader for the template folder; None without one."""
-        if self.template_folder is None:
-            return None
-        from jinja2 import FileSystemLoader
+        if self._jinja_loader is ... and self.template_folder is not None:
+            from jinja2 import FileSystemLoader
 
-        folder = os.fsdecode(self.template_folder)
-        return FileSystemLoader(os.path.join(self.root_path, folder))
+            folder = os.fsdecode(self.template_folder)
+            self._jinja_loader = FileSystemLoader(
+                os.path.join(self.root_path, folder)
+            )
+        return None if self._jinja_loader is ... else self._jinja_loader
+
+    @jinja_loader.setter
+    def jinja_loader(self, loader: Any) -> None:
+        self._jinja_loader = loader
 
     async def open_resource(
         self, path: FilePath, mode: str = "rb"
@@ -210,7 +218,9 @@ class Scaffold:
     # -- routes --
 
     @setupmethod
-    def route(self, rule: str, **options: Any) -> Callable[[T_route], T_route]:
+    def route(
+        self, /, rule: str, **options: Any
+    ) -> Callable[[T_route], T_route]:
         """Answer the URLs of a rule by the function below.
 
         ``methods`` are ``["GET"]`` unless given; ``endpoint`` is the
@@ -257,7 +267,7 @@ class Scaffold:
 
     @setupmethod
     def websocket(
-        self, rule: str, **options: Any
+        self, /, rule: str, **options: Any
     ) -> Callable[[T_websocket], T_websocket]:
         """Serve the websockets of a rule by the function below."""
 
@@ -284,7 +294,7 @@ class Scaffold:
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: RouteCallable | WebsocketCallable | None = None,
+        view_func: ViewCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -447,13 +457,14 @@ async def open_to_read(
             f"resources can only be read: mode {mode!r} is none of "
             + ", ".join(READ_MODES)
         )
-    return await anyio.open_file(os.path.join(folder, os.fsdecode(path)), mode)
+    where = anyio.Path(folder, os.fsdecode(path))
+    return await (where.open("rb") if mode == "rb" else where.open("r"))
 
 
 def get_root_path(import_name: str) -> str:
     """Return the directory of a module or package; at worst the current."""
     module = sys.modules.get(import_name)
-    file = getattr(module, "__file__", None)
+    file: str | None = getattr(module, "__file__", None)
     if file is not None:
         return os.path.dirname(os.path.abspath(file))
     try:

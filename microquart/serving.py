@@ -162,6 +162,8 @@ class Serving(Pipeline):
         this too, from its thread.
         """
 
+        task: BackgroundTask
+
         async def run() -> None:
             try:
                 async with self.app_context():
@@ -177,7 +179,6 @@ class Serving(Pipeline):
             self.background_tasks.add(task)
             task.start()
 
-        task: BackgroundTask
         _on_the_loop(start)
 
     async def handle_background_exception(self, error: Exception) -> None:

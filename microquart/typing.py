@@ -8,6 +8,7 @@ from collections.abc import (
     AsyncIterable,
     Awaitable,
     Callable,
+    Coroutine,
     Iterable,
     Mapping,
     Sequence,
@@ -117,7 +118,9 @@ class ASGIHTTPProtocol(Protocol):
 
     def __init__(self, app: Any, scope: HTTPScope) -> None: ...
 
-    async def __call__(self, receive: Receive, send: Send) -> None: ...
+    def __call__(
+        self, receive: Receive, send: Send
+    ) -> Coroutine[Any, Any, None]: ...
 
 
 class ASGIWebsocketProtocol(Protocol):
@@ -125,7 +128,9 @@ class ASGIWebsocketProtocol(Protocol):
 
     def __init__(self, app: Any, scope: WebSocketScope) -> None: ...
 
-    async def __call__(self, receive: Receive, send: Send) -> None: ...
+    def __call__(
+        self, receive: Receive, send: Send
+    ) -> Coroutine[Any, Any, None]: ...
 
 
 class ASGILifespanProtocol(Protocol):
@@ -133,7 +138,9 @@ class ASGILifespanProtocol(Protocol):
 
     def __init__(self, app: Any, scope: LifespanScope) -> None: ...
 
-    async def __call__(self, receive: Receive, send: Send) -> None: ...
+    def __call__(
+        self, receive: Receive, send: Send
+    ) -> Coroutine[Any, Any, None]: ...
 
 
 class Event(Protocol):

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from microquart.http.datastructures import Headers
 from microquart.asgi import FieldList, Fields
+from microquart.http.datastructures import Headers
+from microquart.threads import is_async, run_in_thread, run_sync
 from microquart.threads import (
     iterate_in_thread as run_sync_iterable,
 )
-from microquart.threads import is_async, run_in_thread, run_sync
 from microquart.typing import FilePath
 
 __all__ = [

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
 from microquart.globals import current_app, request
-from microquart.typing import ResponseReturnValue, RouteCallable
+from microquart.typing import ResponseReturnValue
 
 http_method_funcs = frozenset(
     {"get", "post", "head", "options", "delete", "put", "trace", "patch"}
@@ -29,9 +29,7 @@ class View:
         raise NotImplementedError
 
     @classmethod
-    def as_view(
-        cls, name: str, *class_args: Any, **class_kwargs: Any
-    ) -> RouteCallable:
+    def as_view(cls, name: str, *class_args: Any, **class_kwargs: Any) -> Any:
         """Return a view function; the arguments are the constructor's."""
         if cls.init_every_request:
             view = cls._fresh_view(class_args, class_kwargs)
@@ -74,8 +72,8 @@ class MethodView(View):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "methods" not in vars(cls):
-            inherited = (base.methods for base in cls.__bases__ if _has(base))
-            methods = {m for names in inherited for m in names or ()}
+            bases = [getattr(base, "methods", ()) for base in cls.__bases__]
+            methods = {method for names in bases for method in names or ()}
             methods |= {
                 n.upper() for n in http_method_funcs if hasattr(cls, n)
             }
@@ -89,5 +87,9 @@ class MethodView(View):
         return await _run(getattr(self, method), kwargs)
 
 
-async def _run(func: Callable[..., Any], values: dict[str, Any]) -> Any:
-    return await current_app.ensure_async(func)(**values)
+async def _run(
+    func: Callable[..., Any], values: dict[str, Any]
+) -> ResponseReturnValue:
+    result: ResponseReturnValue
+    result = await current_app.ensure_async(func)(**values)
+    return result

@@ -8,6 +8,7 @@ every call into the connection or one of its streams the shell sends
 those of ``woken()``, and looks at ``paused``, ``closing`` and ``closed``.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -17,6 +18,10 @@ from microquart.protocol.h2 import H2Connection
 from microquart.protocol.stream import Peer, Service, Stream
 
 __all__ = ["PREFACE", "Connection", "Peer", "Service", "Stream", "connect"]
+
+
+# The first line of HTTP/1.1, however wrong: it has a target, or a version.
+_HTTP_1 = re.compile(rb"\S* (?:[/*]|\S+://|.* HTTP/)").match
 
 
 class Connection(Protocol):
@@ -85,4 +90,7 @@ def connect(
             return H2Connection(peer, service, now)
         if PREFACE.startswith(first):
             return None
+        if b"\r\n" in first and not _HTTP_1(first):
+            # Whoever speaks so takes no 400; HTTP/2 has words for it (3.4).
+            return H2Connection(peer, service, now)
     return H1Connection(peer, service, now)

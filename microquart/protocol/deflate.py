@@ -30,6 +30,10 @@ Decoder: TypeAlias = FrameDecoder | FrameProtocol
 _WINDOW_BITS = 12
 _MEMORY_LEVEL = 5
 
+# Of a fragment.  Larger ones are limited by the size of their message: a
+# limit of their number, too, would refuse 4 MB in pieces of 64 bytes.
+_SMALL = 64
+
 _TAIL = b"\x00\x00\xff\xff"  # RFC 7692 7.2.1: it ends what is not sent
 _PARAMETER = re.compile(r'([a-z_]+)(?:\s*=\s*("?)(\w+)\2)?').fullmatch
 _SIZES = {str(bits) for bits in range(9, 16)}
@@ -53,7 +57,7 @@ class MessageLimit(Extension):
         self._fragments = limits.ws_max_fragments
         self._in_message = False  # the frame at hand is no control frame
         self._surplus = 0
-        self._count = 0  # fragments so far
+        self._count = 0  # small fragments so far
         self.left = self._size  # bytes by which the message may still grow
 
     def enabled(self) -> bool:
@@ -70,7 +74,8 @@ class MessageLimit(Extension):
             if opcode is not Opcode.CONTINUATION:
                 # Deflate makes random data a little longer.
                 self._surplus = self._size // 1000 + 64 if rsv.rsv1 else 0
-            self._count += 1
+            if payload_length < _SMALL:
+                self._count += 1
             if (
                 payload_length > self.left + self._surplus
                 or self._count > self._fragments

@@ -197,7 +197,7 @@ class Gate:
         if kind == PING:
             self.control += 1
         elif kind in (PRIORITY, GOAWAY):
-            self._set_aside(kind, number)
+            self._set_aside(kind, number, frame)
             return b""
         elif number not in self._open and number:
             return self._screen_stray(now, kind, flags, number, frame)
@@ -211,7 +211,7 @@ class Gate:
         known = frames.known_settings(frame[HEAD_SIZE:])
         return frames.build(SETTINGS, flags, number, known)
 
-    def _set_aside(self, kind: int, number: int) -> None:
+    def _set_aside(self, kind: int, number: int, frame: bytes) -> None:
         """Take a PRIORITY, which is ignored, or a GOAWAY.
 
         For h2 the peer's GOAWAY is the end, and nothing may follow; but the
@@ -219,6 +219,8 @@ class Gate:
         """
         if (kind == GOAWAY) is not (number == 0):
             raise _wrong("a frame on the wrong stream")
+        if kind == PRIORITY and int.from_bytes(frame[9:13], "big") == number:
+            raise _wrong("a stream that depends on itself (RFC 7540, 5.3.1)")
         if kind == GOAWAY:
             self.ending = True
 

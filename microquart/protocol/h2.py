@@ -351,10 +351,10 @@ class H2Connection:
         may have the answer already, and ask again.
         """
         limit = self.limits.h2_max_concurrent_streams
-        if self._last is not None:
+        if self._last is not None or len(self._flows) >= limit:
             return True
         if len(self._running) < limit:
-            return len(self._flows) >= limit
+            return False
         unfinished = sum(stream.state != "done" for stream in self._running)
         return unfinished >= limit or len(self._running) >= 2 * limit
 
@@ -535,6 +535,8 @@ class H2Connection:
         """Nothing more is said; what still comes is read for a while, for
         an early close would destroy what was said last."""
         self.closing = True
+        # TLS cannot close one half.
+        self.closed = self.peer.secure
         self._closing_since = self.now
         self._leave()
 

@@ -66,7 +66,8 @@ class Limits:
 
     # -- WebSocket --
     ws_max_message_size: int = 16 * KIB * KIB  # bytes, inflated; beyond: 1009
-    ws_max_fragments: int = 1_024  # of one message; beyond: 1009
+    # Fragments of less than 64 bytes in one message; beyond: 1009.
+    ws_max_fragments: int = 1_024
     ws_ping_interval: float | None = 20 * SECONDS
     ws_ping_timeout: float | None = 20 * SECONDS  # for the pong
     ws_close_timeout: float = 10 * SECONDS  # for the peer's close frame

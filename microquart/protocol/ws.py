@@ -182,6 +182,8 @@ class WebSocketStream(Stream):
         "_response",
         "_size",
         "_text",
+        "_verdict",
+        "_verdict_since",
         "handshake",
         "ws",
     )
@@ -213,6 +215,9 @@ class WebSocketStream(Stream):
         self._full = False  # so there is more to be decoded
         # Code and reason, once the peer has gone or the end was agreed on.
         self._departure: tuple[int, str] | None = None
+        # What came was refused; but before it came what was not.
+        self._verdict: CloseConnection | None = None
+        self._verdict_since = 0.0
         self._fields: FieldList | None = None  # of a refusal
         self._in_parts = False  # and of no known length
         self._leaving = False  # the server ends
@@ -237,6 +242,8 @@ class WebSocketStream(Stream):
                 self._decode()
             self._repay()
             return message
+        if self._verdict is not None:
+            self._fail(self._verdict)
         if self._departure is not None:
             code, reason = self._departure
             return {
@@ -286,7 +293,7 @@ class WebSocketStream(Stream):
     def receive(self, data: bytes) -> None:
         self.unread += len(data)
         self._heard = self.connection.now
-        if self._departure is None:
+        if self._departure is None and self._verdict is None:
             self.ws.receive_data(data)
             if self.state in ("open", "closing") and not self._full:
                 self._decode()
@@ -294,6 +301,8 @@ class WebSocketStream(Stream):
 
     def complete(self) -> None:
         """The peer has ended its side of the carrier."""
+        if self._verdict is not None:
+            self._fail(self._verdict)
         if self._departure is None:
             self.connection.abort(self)
             self.leave()
@@ -318,7 +327,10 @@ class WebSocketStream(Stream):
         limits = self.connection.service.limits
         if self._departure is not None:
             return
-        if self._closing_since is not None:
+        if self._verdict is not None:
+            if now - self._verdict_since >= limits.linger_timeout:
+                self._fail(self._verdict)
+        elif self._closing_since is not None:
             if now - self._closing_since >= limits.ws_close_timeout:
                 self._give_up()
         elif self.state == "open":
@@ -384,18 +396,32 @@ class WebSocketStream(Stream):
 
     def _close_received(self, event: CloseConnection) -> None:
         """A close frame has come, or wsproto has refused what came."""
-        code, reason = event.code, event.reason or ""
+        if self.ws.state is ConnectionState.OPEN:
+            # What came before it is taken, and may be answered, first.
+            self._verdict = event
+            self._verdict_since = self.connection.now
+            if not self._inbox:
+                self._fail(event)
+            return
         if self.ws.state is ConnectionState.REMOTE_CLOSING:
-            self._write(self.ws.send(CloseConnection(code)))
-        elif self.ws.state is ConnectionState.OPEN:
-            if code == CloseReason.MESSAGE_TOO_BIG:
-                reason = "the message is too large"
-            self._write(self.ws.send(CloseConnection(code, reason)))
-        self._depart(int(code), reason)
+            self._write(self.ws.send(CloseConnection(event.code)))
+        self._depart(int(event.code), event.reason or "")
+        self.connection.write(self, b"", False)
+
+    def _fail(self, event: CloseConnection) -> None:
+        """Say what was wrong, and end the carrier (RFC 6455, 7.1.7)."""
+        self._verdict = None
+        reason = event.reason or ""
+        if event.code == CloseReason.MESSAGE_TOO_BIG:
+            reason = "the message is too large"
+        if self.ws.state is ConnectionState.OPEN:
+            self._write(self.ws.send(CloseConnection(event.code, reason)))
+        self._depart(int(event.code), reason)
         self.connection.write(self, b"", False)
 
     def _depart(self, code: int, reason: str) -> None:
         self._departure = code, reason
+        self._verdict = None
         if self.state == "closing":
             self.state = "done"
         super().leave()

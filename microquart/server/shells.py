@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from logging import getLogger
@@ -96,35 +97,48 @@ class Shells:
     def sweep(self, now: float) -> None:
         """End what has waited for too long, on every connection."""
         self.renew_fields()
-        limits = self.service.limits
         for shell in list(self.open):
-            connection = shell.connection
-            if (
-                shell.stalled is not None
-                and limits.write_timeout is not None
-                and now - shell.stalled >= limits.write_timeout
-            ):
-                logger.debug("a client did not read in time")
-                shell.abort()
-            elif connection is not None:
-                connection.expire(now)
-                shell.settle()
-            elif (
-                limits.header_timeout is not None
-                and now - shell.opened_at >= limits.header_timeout
-            ):
-                shell.abort()
+            with self.guarded(shell):
+                self._expire(shell, now)
+
+    def _expire(self, shell: Shell, now: float) -> None:
+        limits = self.service.limits
+        if (
+            shell.stalled is not None
+            and limits.write_timeout is not None
+            and now - shell.stalled >= limits.write_timeout
+        ):
+            logger.debug("a client did not read in time")
+            shell.abort()
+        elif shell.connection is not None:
+            shell.connection.expire(now)
+            shell.settle()
+        elif (
+            limits.header_timeout is not None
+            and now - shell.opened_at >= limits.header_timeout
+        ):
+            shell.abort()
 
     def shutdown(self, now: float) -> None:
         """Tell every connection that the server ends."""
         self.stopping = True
         for shell in list(self.open):
-            if shell.connection is None:
-                shell.abort()
-            else:
-                shell.connection.now = now
-                shell.connection.shutdown()
-                shell.settle()
+            with self.guarded(shell):
+                if shell.connection is None:
+                    shell.abort()
+                else:
+                    shell.connection.now = now
+                    shell.connection.shutdown()
+                    shell.settle()
+
+    @contextmanager
+    def guarded(self, shell: Shell) -> Iterator[None]:
+        """Let what goes wrong in one connection end that one alone."""
+        try:
+            yield
+        except Exception:
+            logger.exception("a connection failed")
+            shell.abort()
 
     @property
     def busy(self) -> bool:

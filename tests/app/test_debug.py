@@ -1,6 +1,7 @@
 """The development pages: what they show, what they hide, and to whom."""
 
 import html
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -89,6 +90,17 @@ async def test_the_page_shows_the_exception_and_the_lines_round_it() -> None:
     assert "<mark>" in page
     assert "raise ValueError(text + local_variable[:0])" in page
     assert "GET /x" in page
+
+
+async def test_of_libraries_only_the_place_is_shown() -> None:
+    try:
+        json.loads("no JSON")
+    except ValueError as error:
+        caught = error
+    page = await page_of(traceback_response(caught, request_for(), CONFIG))
+    assert "raw_decode" in page
+    assert page.count("<mark>") == 1
+    assert "json.loads(&#34;no JSON&#34;)" in page
 
 
 async def test_curl_gets_plain_text() -> None:
@@ -207,7 +219,7 @@ async def test_half_a_character_does_not_break_the_page() -> None:
         ("URL", "redis://:pw@host", "redis://:(hidden)@host"),
         ("URLS", ["http://a:b@c"], ["http://a:(hidden)@c"]),
         ("DB", {"user": "me", "pwd": "x"}, {"user": "me", "pwd": "(hidden)"}),
-        ("POOL", object(), "a object"),
+        ("POOL", object(), "<object>"),
     ],
 )
 def test_a_value_is_hidden_by_its_name_or_its_form(

@@ -35,18 +35,17 @@ FLOORS = {
         " | wrappers.bodies > wrappers.uploads > formparser"
         " | wrappers.request_fields > wrappers.base"
         " | exceptions > files | wrappers.response > sessions"
-        " | wrappers.response > json.reading > json.provider"
+        " | wrappers.response > json.reading > json.provider > json"
     ),
     "context": "context",
     "machinery": (
-        "gateway | scaffold > recovery > addressing > pipeline > serving"
+        "gateway | scaffold > configured > recovery > addressing"
+        " > pipeline > serving | logging > configured | debug > addressing"
         " | scaffold > blueprints | environment > templating | flashing"
-        " | commands > blueprints | commands > testing.* | debug | logging"
+        " | commands > blueprints | commands > testing.*"
     ),
     "application": "app",
-    "names": (
-        "globals > helpers > views > __init__ | globals > json > views | ctx"
-    ),
+    "names": ("globals > helpers > views > __init__ | ctx | utils"),
     "core": (
         "protocol.limits > protocol.stream > protocol.ws > protocol.h1"
         " > protocol | protocol.limits > protocol.h1_head > protocol.h1"
@@ -131,7 +130,7 @@ LIBRARIES = {
     "itsdangerous": "sessions",
     "multipart": "formparser",
     "jinja2": "environment scaffold",
-    "markupsafe": "exceptions json debug environment",  # jinja2's own
+    "markupsafe": "exceptions json debug environment __init__",  # jinja2's own
     "click": "commands cli testing",
 }
 
@@ -141,19 +140,19 @@ LIBRARIES = {
 HEAVY = {"jinja2", "click", "multipart", "itsdangerous"}
 EXTRAS = {"trio", "uvloop", "watchfiles", "trustme", "prometheus_client"}
 LATE = {
-    ("app", "templating"),
     ("app", "commands"),
     ("app", "environment"),
     ("app", "testing"),
     ("blueprints", "commands"),
     ("templating", "environment"),  # jinja2
-    ("testing", "testing.runner"),  # click
-    ("wrappers.request", "formparser"),
     ("cli.console", "readline"),  # its import changes what input() does
 }
-# The server inside Quart.run and Quart.run_task: (importer, function) ->
-# folder.
-ACROSS = {("app", "run"): "server", ("app", "run_task"): "server"}
+# The server inside Quart.run: (importer, function) -> folder.
+ACROSS = {
+    ("app", "run"): "server",
+    ("app", "run_task"): "server",
+    ("app", "_server_settings"): "server",
+}
 
 Modules = dict[str, ast.Module]
 

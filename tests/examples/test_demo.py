@@ -32,7 +32,7 @@ async def test_the_page_says_how_it_came(client):
 
 async def test_the_page_names_the_routes_for_a_terminal(client):
     text = await (await client.get("/")).get_data(as_text=True)
-    urls = re.findall(r"curl .*http://localhost(\S+)", text)
+    urls = re.findall(r"curl .*http://localhost([^\s<]+)", text)
     assert urls == ["/hello/you", "/hello/h2", "/count/20"]
 
 

@@ -60,6 +60,13 @@ def whole(data, *fields):
         (None, b"", type(None)),
         (None, b"PRI * HTTP/2.0\r\n\r\nXX", H1Connection),
         ("http/1.1", PREFACE, H1Connection),
+        # What is neither: RFC 9113 3.4 speaks of it, RFC 9112 does not.
+        (None, b"INVALID CONNECTION PREFACE\r\n\r\n", H2Connection),
+        (None, b"GET / HTTQ/1.1\r\n", H1Connection),
+        (None, b"GET x HTTP/1.1\r\n", H1Connection),
+        (None, b"GET http://x/ \r\n", H1Connection),
+        (None, b"OPTIONS * X\r\n", H1Connection),
+        (None, b"INVALID CONNECTION PREF", H1Connection),
     ],
 )
 def test_alpn_or_the_preface_tells_the_protocol(alpn, first, kind):
@@ -1007,6 +1014,10 @@ ERRORS = {
         ErrorCodes.FRAME_SIZE_ERROR,
     ),
     "PRIORITY on stream 0": (build(PRIORITY, 0, 0, bytes(5)), ErrorCodes.PROTOCOL_ERROR),
+    "PRIORITY of a stream over itself": (
+        build(PRIORITY, 0, 1, b"\0\0\0\1\0"),
+        ErrorCodes.PROTOCOL_ERROR,
+    ),
     "GOAWAY on a stream": (build(GOAWAY, 0, 1, bytes(8)), ErrorCodes.PROTOCOL_ERROR),
     "GOAWAY that is too short": (
         build(GOAWAY, 0, 0, bytes(7)),
@@ -1086,7 +1097,6 @@ def test_what_is_no_preface_ends_the_connection(first):
 @pytest.mark.parametrize(
     "raw",
     [
-        build(PRIORITY, 0, 1, b"\0\0\0\1\0"),  # of itself
         build(PRIORITY, 0, 9, b"\0\0\0\3\x10"),
         build(0x10, 0, 0, b"\0\0\0\1u=1"),  # PRIORITY_UPDATE
         build(0xBE, 0xFF, 1, b"unknown"),
@@ -1172,6 +1182,18 @@ def test_one_that_has_answered_makes_place():
     numbers = [client.request() for _ in range(7)]
     codes = [client.reset_code(number) for number in numbers]
     assert codes == [None] * 6 + [ErrorCodes.REFUSED_STREAM]
+
+
+def test_one_whose_answer_waits_for_a_window_keeps_its_place():
+    client = H2Client(
+        lambda stream: (stream.send(start()), stream.send(body(b"x"))),
+        settings={SettingCodes.INITIAL_WINDOW_SIZE: 0},
+        h2_max_concurrent_streams=3,
+    )
+    client.h2.remote_settings.max_concurrent_streams = 100
+    client.h2.remote_settings.acknowledge()
+    codes = [client.reset_code(client.request()) for _ in range(4)]
+    assert codes == [None] * 3 + [ErrorCodes.REFUSED_STREAM]
 
 
 def test_more_streams_before_the_limit_is_known_are_no_offence():

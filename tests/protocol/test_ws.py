@@ -641,6 +641,32 @@ def test_what_is_against_the_rules_after_a_close_ends_it(socket, raw):
     assert client.take()[1]["type"] == "websocket.disconnect"
 
 
+def test_what_came_before_an_error_is_answered_before_it_is_told(socket):
+    client = socket()
+    client.raw(frame(1, b"fine") + frame(3) + frame(1, b"too late"))
+    assert client.closed is None
+    client.take()
+    assert client.closed == 1002
+    assert client.received() == ["websocket.disconnect"]
+    client = socket()
+    client.stream.take()
+    client.raw(frame(1, b"fine") + frame(3))
+    assert client.stream.take()["text"] == "fine"
+    tell(client, text("answer"))
+    assert client.messages == ["answer"]
+    assert client.stream.take()["code"] == 1002
+
+
+def test_an_error_is_told_although_nobody_takes_what_came_before(socket):
+    client = socket()
+    client.raw(frame(1, b"fine") + frame(3))
+    client.at(1.9)
+    assert client.closed is None
+    client.at(2.0)
+    assert client.closed == 1002
+    assert client.ended
+
+
 # -- limits -----------------------------------------------------------------
 
 
@@ -690,6 +716,14 @@ def test_a_message_has_so_many_fragments(socket):
     assert client.closed is None
     client.raw(frame(0))
     assert client.closed == 1009
+
+
+def test_a_message_has_any_number_of_fragments_that_are_not_small(socket):
+    client = socket(ws_max_fragments=10)
+    for count in range(100):
+        client.raw(frame(0 if count else 1, b"x" * 64, fin=False))
+    client.raw(frame(0))
+    assert client.received()[1:] == ["x" * 6400]
 
 
 def test_half_a_message_may_grow_beyond_the_window(socket):

@@ -358,7 +358,7 @@ def test_routes_shows_endpoint_methods_and_rule(microquart):
     _, output = microquart("routes", "shop")
     assert output.splitlines() == [
         "Endpoint  Methods  Rule",
-        "--------  -------  ------------------------",
+        "--------  -------  -----------------------",
         "about     POST     /about",
         "chat      WS       /chat",
         "static    GET      /static/<path:filename>",
