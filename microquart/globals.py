@@ -37,7 +37,14 @@ class Proxy:
         return self._find()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._find(), name)
+        try:
+            found = self._find()
+        except RuntimeError as error:
+            # Tools look at everything that a module has in it.
+            if name.startswith("__"):
+                raise AttributeError(name) from error
+            raise
+        return getattr(found, name)
 
     def __setattr__(self, name: str, value: object) -> None:
         setattr(self._find(), name, value)
@@ -81,7 +88,13 @@ class Proxy:
 def _forward(name: str) -> Callable[..., Any]:
     # Python looks for these on the class, never by __getattr__.
     def forward(self: Proxy, *args: Any) -> Any:
-        return getattr(self._find(), name)(*args)
+        found = self._find()
+        try:
+            method = getattr(found, name)
+        except AttributeError:
+            kind = type(found).__name__
+            raise TypeError(f"{kind!r} object has no {name}") from None
+        return method(*args)
 
     forward.__name__ = name
     return forward

@@ -16,13 +16,13 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
-import hpack
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes, Settings
 
 from microquart.asgi import FieldList
 from microquart.http.errors import ProtocolError
 from microquart.protocol import frames
+from microquart.protocol.compression import Decoder, Encoder
 from microquart.protocol.flow import Flow, Sender, is_starved, is_stuck
 from microquart.protocol.gate import Gate
 from microquart.protocol.h2_head import (
@@ -53,9 +53,6 @@ _TABLE_SIZE = 4096
 _REPAY = 16 * 1024
 _GOODBYE = b"goodbye!"  # the PING after which no request is on the wire
 
-# What h2 is not to see of a head: it would end the connection over them.
-_HIDDEN = frozenset([b"content-length", b":status"])
-
 
 class H2Connection:
     """One HTTP/2 connection; see ``protocol.Connection`` for its use."""
@@ -70,7 +67,7 @@ class H2Connection:
         self.closing = False  # send EOF after the output, then linger
         self.closed = False
         self.h2 = self.make_h2()
-        self._decoder = _Decoder(2 * limits.h2_max_header_list)
+        self._decoder = Decoder(2 * limits.h2_max_header_list)
         self._announce()
         self._flows: dict[int, Flow] = {}  # the streams open on the wire
         self._budgets = budgets = frames.Budgets(limits, now)
@@ -282,6 +279,7 @@ class H2Connection:
             SettingCodes.ENABLE_CONNECT_PROTOCOL: int(self.service.websockets),
         }
         self.h2.decoder = self._decoder
+        self.h2.encoder = Encoder()
         self.h2.local_settings = Settings(client=False, initial_values=values)
         self.h2.initiate_connection()
         # For h2 the stream that is one too many ends the connection; here
@@ -603,34 +601,6 @@ class H2Connection:
         else:
             self._reset(flow, ErrorCodes.CANCEL)
         self._lose(flow)
-
-
-class _CompressionError(h2.exceptions.ProtocolError):
-    error_code = ErrorCodes.COMPRESSION_ERROR
-
-
-class _Decoder(hpack.Decoder):
-    """Field sections, of which h2 sees only what it cannot misread.
-
-    A header list beyond ``size`` ends the connection (ENHANCE_YOUR_CALM):
-    the rest of it is not decoded, so both tables differ from here on.
-    """
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.fields: list[hpack.HeaderTuple] = []
-
-    def decode(
-        self, data: bytes, raw: bool = False
-    ) -> list[hpack.HeaderTuple]:
-        try:
-            self.fields = list(super().decode(data, raw=True))
-        except hpack.OversizedHeaderListError:
-            raise
-        except (hpack.HPACKError, IndexError) as error:
-            # RFC 9113 4.3
-            raise _CompressionError(str(error)) from error
-        return [line for line in self.fields if line[0] not in _HIDDEN]
 
 
 def _over(waited: float, limit: float | None) -> bool:

@@ -248,7 +248,6 @@ class HTTPStream(Stream):
     ) -> None:
         super().__init__(connection, number)
         self.method = method
-        self.scope: HTTPScope
         self._inbox: list[bytes] = []
         self._complete = False  # all content of the request is here
         # The head waits for the first content, so that both leave together

@@ -203,7 +203,6 @@ class WebSocketStream(Stream):
         self, connection: Transport, handshake: Handshake, number: int = 0
     ) -> None:
         super().__init__(connection, number)
-        self.scope: WebSocketScope
         self.handshake = handshake
         self._response = b""  # the extensions that are agreed on
         self.ws = self.make_ws(self._agree())

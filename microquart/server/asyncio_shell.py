@@ -153,7 +153,7 @@ class AsyncioShell(asyncio.Protocol):
         # asyncio can keep half of a TCP connection, but not of a TLS one.
         return not self._tls
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         if not self.running:
             self.server.open.discard(self)

@@ -54,9 +54,9 @@ MultiDict.key_error = Headers.key_error = BadRequestKeyError
 class JSON(Protocol):
     """What reads and writes JSON: the application's provider."""
 
-    def loads(self, s: str | bytes, /, **kwargs: Any) -> Any: ...
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any: ...
 
-    def dumps(self, obj: Any, /, **kwargs: Any) -> str: ...
+    def dumps(self, obj: Any, **kwargs: Any) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class BaseRequestWebsocket(RequestFields):
     def http_version(self) -> str:
         return self.scope.get("http_version", "1.1")
 
-    @cached_property
+    @property
     def root_path(self) -> str:
         """Where the application is mounted, without a slash at the end."""
         return self.scope.get("root_path", "").rstrip("/")
@@ -177,7 +177,7 @@ class BaseRequestWebsocket(RequestFields):
 
     # -- the URL --
 
-    @cached_property
+    @property
     def query_string(self) -> bytes:
         return self.scope.get("query_string", b"")
 
@@ -199,7 +199,7 @@ class BaseRequestWebsocket(RequestFields):
         """The path with the query string, and ``?`` even if that is empty."""
         return f"{self.path}?{self.query_string.decode('utf-8', ESCAPED)}"
 
-    @cached_property
+    @property
     def host(self) -> str:
         """The host that is asked for, with its port if that is unusual.
 
@@ -208,6 +208,10 @@ class BaseRequestWebsocket(RequestFields):
         Raises:
             SecurityError: it is malformed, or none of ``trusted_hosts``.
         """
+        return self._host
+
+    @cached_property
+    def _host(self) -> str:
         host: bytes | None = None
         for name, value in self.scope["headers"]:
             if name == b"host":
@@ -282,12 +286,23 @@ class BaseRequestWebsocket(RequestFields):
 
     # -- the head --
 
-    @cached_property
+    # Properties over what is cached: a floor below asks for them through a
+    # Protocol, and pyright takes a cached_property for something else.
+
+    @property
     def headers(self) -> Headers:
-        return Headers.from_fields(self.scope["headers"])
+        return self._headers
 
     @cached_property
+    def _headers(self) -> Headers:
+        return Headers.from_fields(self.scope["headers"])
+
+    @property
     def cookies(self) -> MultiDict[str, str]:
+        return self._cookies
+
+    @cached_property
+    def _cookies(self) -> MultiDict[str, str]:
         # RFC 9113 8.2.3: HTTP/2 may cut the field into several.
         text = "; ".join(self.headers.getlist("Cookie"))
         return self.dict_storage_class(parse_cookie(text))

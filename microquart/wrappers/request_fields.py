@@ -29,7 +29,7 @@ class RequestFields:
 
     user_agent_class = UserAgent
 
-    @cached_property
+    @property
     def headers(self) -> Headers:
         raise NotImplementedError
 

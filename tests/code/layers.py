@@ -6,6 +6,7 @@ Every rule takes the package as trees and returns complaints, one line each.
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
@@ -45,7 +46,9 @@ FLOORS = {
         " | commands > blueprints | commands > testing.*"
     ),
     "application": "app",
-    "names": ("globals > helpers > views > __init__ | ctx | utils"),
+    "names": (
+        "globals > helpers > views > __init__ | ctx | utils | datastructures"
+    ),
     "core": (
         "protocol.limits > protocol.stream > protocol.ws > protocol.h1"
         " > protocol | protocol.limits > protocol.h1_head > protocol.h1"
@@ -53,6 +56,7 @@ FLOORS = {
         " | protocol.limits > protocol.frames > protocol.flow > protocol.h2"
         " | protocol.frames > protocol.gate > protocol.h2"
         " | protocol.limits > protocol.deflate > protocol.ws"
+        " | protocol.compression > protocol.h2"
         " | protocol.stream > protocol.flow"
         " | protocol.ws > protocol.h2 > protocol"
     ),
@@ -248,6 +252,7 @@ def called(node: ast.Call) -> str:
 # -- the table --
 
 
+@cache
 def rows() -> dict[str, str]:
     """Return the floor of every name in the table."""
     return {
@@ -258,6 +263,7 @@ def rows() -> dict[str, str]:
     }
 
 
+@cache
 def row_of(module: str) -> str | None:
     """Return the name in the table that stands for a module.
 
@@ -271,6 +277,7 @@ def row_of(module: str) -> str | None:
     return folder if folder in names else None
 
 
+@cache
 def leftwards(row: str) -> set[str]:
     """Return the rows of the same floor that the arrows lead to."""
     reached: set[str] = set()

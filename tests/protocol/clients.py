@@ -165,7 +165,11 @@ class H2Client:
             if kind == GOAWAY:
                 # For its library the conversation would end here.
                 self.goaways.append(
-                    (int.from_bytes(frame[13:17], "big"), frame[9:13], frame[17:])
+                    (
+                        int.from_bytes(frame[13:17], "big"),
+                        frame[9:13],
+                        frame[17:],
+                    )
                 )
                 continue
             for event in self.h2.receive_data(frame):
@@ -276,7 +280,9 @@ class Socket:
             assert deflate is not None
             deflate.finalize(agreed.decode())
             extensions = [deflate]
-        self.ws = wsproto.connection.Connection(wsproto.connection.CLIENT, extensions)
+        self.ws = wsproto.connection.Connection(
+            wsproto.connection.CLIENT, extensions
+        )
         self.began = True
         self.read(self.early)
         self.exchange()
@@ -478,7 +484,10 @@ class H2Socket(Socket):
     @property
     def ended(self) -> bool:
         number = self.number
-        return self.client.ended(number) or self.client.reset_code(number) is not None
+        return (
+            self.client.ended(number)
+            or self.client.reset_code(number) is not None
+        )
 
     def vanish(self) -> None:
         self.client.reset(self.number)

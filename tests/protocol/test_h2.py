@@ -70,7 +70,9 @@ def whole(data, *fields):
     ],
 )
 def test_alpn_or_the_preface_tells_the_protocol(alpn, first, kind):
-    connection = connect(alpn, first, Peer(secure=alpn is not None), Service(), 0.0)
+    connection = connect(
+        alpn, first, Peer(secure=alpn is not None), Service(), 0.0
+    )
     assert type(connection) is kind
 
 
@@ -109,7 +111,8 @@ def test_settings_that_nobody_knows_are_ignored():
     client = H2Client()
     for code in range(0x20, 0x420, 32):
         entries = b"".join(
-            unknown.to_bytes(2, "big") + bytes(4) for unknown in range(code, code + 32)
+            unknown.to_bytes(2, "big") + bytes(4)
+            for unknown in range(code, code + 32)
         )
         client.says(build(SETTINGS, 0, 0, entries))
     assert client.status(client.request()) == 200
@@ -148,7 +151,9 @@ def test_the_way_the_bytes_are_cut_does_not_matter(cut):
 
 def test_the_scope_says_what_was_asked():
     client = H2Client(service=Service(state={"pool": 1}))
-    client.request(lines=request(b"GET", (b"x-y", b"\xe9"), path=b"/caf%C3%A9%2Fx?a=%20b"))
+    client.request(
+        lines=request(b"GET", (b"x-y", b"\xe9"), path=b"/caf%C3%A9%2Fx?a=%20b")
+    )
     scope = dict(client.stream.scope)
     assert set(scope.pop("extensions")) == {
         "http.response.trailers",
@@ -213,7 +218,10 @@ def test_other_fields_stay_apart_and_in_order():
 
 def test_options_may_ask_for_the_server_itself():
     client = H2Client()
-    assert client.status(client.request(lines=request(b"OPTIONS", path=b"*"))) == 200
+    assert (
+        client.status(client.request(lines=request(b"OPTIONS", path=b"*")))
+        == 200
+    )
     assert client.stream.scope["path"] == "*"
 
 
@@ -251,7 +259,11 @@ MALFORMED = {
     "no authority": without(b":authority"),
     "two methods": [(b":method", b"GET"), *request()],
     "two paths": [(b":path", b"/"), *request()],
-    "a pseudo-field after others": [*without(b":path"), (b"a", b"b"), (b":path", b"/")],
+    "a pseudo-field after others": [
+        *without(b":path"),
+        (b"a", b"b"),
+        (b":path", b"/"),
+    ],
     "an unknown pseudo-field": request(b"GET", test=b"x"),
     "a status": request(b"GET", status=b"200"),
     "a method with a space": request(b"GET /x"),
@@ -275,10 +287,16 @@ MALFORMED = {
     "CONNECT with a path": request(b"CONNECT"),
     ":protocol without CONNECT": request(protocol=b"websocket"),
     "a length that is no number": request(b"GET", (b"content-length", b"+5")),
-    "a length of odd digits": request(b"GET", (b"content-length", "²".encode())),
+    "a length of odd digits": request(
+        b"GET", (b"content-length", "²".encode())
+    ),
     "an endless length": request(b"GET", (b"content-length", b"1" * 20)),
-    "two lengths": request(b"GET", (b"content-length", b"5"), (b"content-length", b"6")),
-    "one length twice": request(b"GET", (b"content-length", b"0"), (b"content-length", b"0")),
+    "two lengths": request(
+        b"GET", (b"content-length", b"5"), (b"content-length", b"6")
+    ),
+    "one length twice": request(
+        b"GET", (b"content-length", b"0"), (b"content-length", b"0")
+    ),
     "a length and no content": request(b"GET", (b"content-length", b"5")),
 }
 
@@ -308,7 +326,11 @@ def test_an_interim_status_makes_a_request_malformed_too():
         (request(b"GET", *[(b"cookie", b"")] * 129), 431),
         (request(b"GET", *[(b"a", b"b" * 1000)] * 40), 431),
         (request(path=b"/" + b"a" * 8 * KIB), 414),
-        (without(b":path", b":scheme", b":method") + [(b":method", b"CONNECT")], 501),
+        (
+            without(b":path", b":scheme", b":method")
+            + [(b":method", b"CONNECT")],
+            501,
+        ),
         (request(b"CONNECT", protocol=b"connect-udp"), 501),
         (request(b"GET", (b"expect", b"tea")), 417),
     ],
@@ -342,7 +364,9 @@ def test_a_head_in_many_frames_is_one():
     pieces = [block[at : at + 10] for at in range(0, len(block), 10)]
     frames = [build(HEADERS, 1, 1, pieces[0])]
     frames += [build(CONTINUATION, 0, 1, piece) for piece in pieces[1:-1]]
-    client.h2.send_headers(1, request(), end_stream=True)  # as if it had sent it
+    client.h2.send_headers(
+        1, request(), end_stream=True
+    )  # as if it had sent it
     client.h2.clear_outbound_data_buffer()
     client.says(b"".join(frames) + build(CONTINUATION, 4, 1, pieces[-1]))
     assert client.status(1) == 200
@@ -647,7 +671,11 @@ def test_an_early_hint_comes_before_the_response():
     )
     number = client.request()
     (hint,) = client.of(number, h2.events.InformationalResponseReceived)
-    assert hint.headers == [(b":status", b"103"), (b"link", b"</a>"), (b"link", b"</b>")]
+    assert hint.headers == [
+        (b":status", b"103"),
+        (b"link", b"</a>"),
+        (b"link", b"</b>"),
+    ]
     assert client.status(number) == 200
 
 
@@ -665,7 +693,9 @@ def test_trailers_end_the_response(fields, content):
     assert client.content(number) == content
     assert client.ended(number)
     trailers = client.of(number, h2.events.TrailersReceived)
-    assert [event.headers for event in trailers] == ([fields] if fields else [])
+    assert [event.headers for event in trailers] == (
+        [fields] if fields else []
+    )
 
 
 def test_what_streams_say_in_one_turn_leaves_in_one_write():
@@ -774,7 +804,8 @@ def test_a_window_that_opens_unblocks_the_application():
 
 def test_streams_take_turns():
     client = H2Client(
-        whole(bytes(60 * KIB)), settings={SettingCodes.INITIAL_WINDOW_SIZE: 2**20}
+        whole(bytes(60 * KIB)),
+        settings={SettingCodes.INITIAL_WINDOW_SIZE: 2**20},
     )
     client.reads = False
     first = client.request()  # spends most of the connection's window
@@ -813,7 +844,9 @@ def test_frames_are_no_larger_than_the_client_allows():
     )
     client.h2.increment_flow_control_window(2**20)
     number = client.request()
-    sizes = {len(event.data) for event in client.of(number, h2.events.DataReceived)}
+    sizes = {
+        len(event.data) for event in client.of(number, h2.events.DataReceived)
+    }
     assert max(sizes) == 20_000
 
 
@@ -952,8 +985,14 @@ def test_a_client_that_says_goodbye_gets_its_answers():
 PING_8 = build(PING, 0, 0, bytes(8))
 ERRORS = {
     "DATA on stream 0": (build(DATA, 0, 0, b"x"), ErrorCodes.PROTOCOL_ERROR),
-    "DATA on an idle stream": (build(DATA, 0, 5, b"x"), ErrorCodes.PROTOCOL_ERROR),
-    "HEADERS on stream 0": (build(HEADERS, 5, 0, b"\x82"), ErrorCodes.PROTOCOL_ERROR),
+    "DATA on an idle stream": (
+        build(DATA, 0, 5, b"x"),
+        ErrorCodes.PROTOCOL_ERROR,
+    ),
+    "HEADERS on stream 0": (
+        build(HEADERS, 5, 0, b"\x82"),
+        ErrorCodes.PROTOCOL_ERROR,
+    ),
     "HEADERS on an even stream": (
         build(HEADERS, 5, 2, b"\x82"),
         ErrorCodes.PROTOCOL_ERROR,
@@ -986,9 +1025,18 @@ ERRORS = {
         build(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff"),
         ErrorCodes.FLOW_CONTROL_ERROR,
     ),
-    "PING on a stream": (build(PING, 0, 1, bytes(8)), ErrorCodes.PROTOCOL_ERROR),
-    "PING of another size": (build(PING, 0, 0, bytes(7)), ErrorCodes.FRAME_SIZE_ERROR),
-    "SETTINGS on a stream": (build(SETTINGS, 0, 1, b""), ErrorCodes.PROTOCOL_ERROR),
+    "PING on a stream": (
+        build(PING, 0, 1, bytes(8)),
+        ErrorCodes.PROTOCOL_ERROR,
+    ),
+    "PING of another size": (
+        build(PING, 0, 0, bytes(7)),
+        ErrorCodes.FRAME_SIZE_ERROR,
+    ),
+    "SETTINGS on a stream": (
+        build(SETTINGS, 0, 1, b""),
+        ErrorCodes.PROTOCOL_ERROR,
+    ),
     "SETTINGS of another size": (
         build(SETTINGS, 0, 0, bytes(5)),
         ErrorCodes.FRAME_SIZE_ERROR,
@@ -1013,12 +1061,18 @@ ERRORS = {
         build(PRIORITY, 0, 1, bytes(4)),
         ErrorCodes.FRAME_SIZE_ERROR,
     ),
-    "PRIORITY on stream 0": (build(PRIORITY, 0, 0, bytes(5)), ErrorCodes.PROTOCOL_ERROR),
+    "PRIORITY on stream 0": (
+        build(PRIORITY, 0, 0, bytes(5)),
+        ErrorCodes.PROTOCOL_ERROR,
+    ),
     "PRIORITY of a stream over itself": (
         build(PRIORITY, 0, 1, b"\0\0\0\1\0"),
         ErrorCodes.PROTOCOL_ERROR,
     ),
-    "GOAWAY on a stream": (build(GOAWAY, 0, 1, bytes(8)), ErrorCodes.PROTOCOL_ERROR),
+    "GOAWAY on a stream": (
+        build(GOAWAY, 0, 1, bytes(8)),
+        ErrorCodes.PROTOCOL_ERROR,
+    ),
     "GOAWAY that is too short": (
         build(GOAWAY, 0, 0, bytes(7)),
         ErrorCodes.FRAME_SIZE_ERROR,
@@ -1035,7 +1089,10 @@ ERRORS = {
         build(HEADERS, 1, 5, b"\x82") + build(CONTINUATION, 4, 7, b""),
         ErrorCodes.PROTOCOL_ERROR,
     ),
-    "PUSH_PROMISE": (build(5, 4, 1, b"\0\0\0\2\x82"), ErrorCodes.PROTOCOL_ERROR),
+    "PUSH_PROMISE": (
+        build(5, 4, 1, b"\0\0\0\2\x82"),
+        ErrorCodes.PROTOCOL_ERROR,
+    ),
     "padding that is too long": (
         build(DATA, 8, 1, b"\5x"),
         ErrorCodes.PROTOCOL_ERROR,
@@ -1118,7 +1175,9 @@ def test_a_ping_is_answered():
     client.h2.ping(b"12345678")
     client.exchange()
     (ack,) = (
-        event for event in client.events if isinstance(event, h2.events.PingAckReceived)
+        event
+        for event in client.events
+        if isinstance(event, h2.events.PingAckReceived)
     )
     assert ack.ping_data == b"12345678"
 
@@ -1159,7 +1218,13 @@ def test_the_stream_that_is_one_too_many_is_refused():
     numbers = [client.request() for _ in range(5)]
     assert list(client.streams) == numbers[:3]
     codes = [client.reset_code(number) for number in numbers]
-    assert codes == [None, None, None, ErrorCodes.REFUSED_STREAM, ErrorCodes.REFUSED_STREAM]
+    assert codes == [
+        None,
+        None,
+        None,
+        ErrorCodes.REFUSED_STREAM,
+        ErrorCodes.REFUSED_STREAM,
+    ]
     hello(client.streams[1])
     client.exchange()
     assert client.request() in client.streams
@@ -1279,7 +1344,9 @@ def test_a_connection_is_closed_when_no_stream_is_open_for_long():
         b"",
         PREFACE[:10],
         PREFACE + build(SETTINGS, 0, 0, b"") + build(HEADERS, 1, 1, b"\x82"),
-        PREFACE + build(SETTINGS, 0, 0, b"") + build(HEADERS, 5, 1, b"\x82")[:9],
+        PREFACE
+        + build(SETTINGS, 0, 0, b"")
+        + build(HEADERS, 5, 1, b"\x82")[:9],
         PREFACE + build(SETTINGS, 0, 0, b"") + b"\0",
     ],
 )
@@ -1396,7 +1463,9 @@ def until_failed(client, act, count):
 
 
 def test_resets_have_a_budget():
-    client = H2Client(lambda stream: stream.end(False) if stream.gone else None)
+    client = H2Client(
+        lambda stream: stream.end(False) if stream.gone else None
+    )
 
     def reset():
         number = client.h2.get_next_available_stream_id()
@@ -1419,7 +1488,9 @@ def test_resets_within_the_budget_are_served():
 
 def test_errors_of_the_peer_have_a_budget():
     client = H2Client()
-    assert until_failed(client, lambda: client.request((b"A", b"")), 1000) == 21
+    assert (
+        until_failed(client, lambda: client.request((b"A", b"")), 1000) == 21
+    )
     assert client.failed == ErrorCodes.ENHANCE_YOUR_CALM
 
 
@@ -1463,7 +1534,12 @@ def test_small_window_updates_for_small_frames_are_no_flood():
 
 @pytest.mark.parametrize(
     ("head", "continuation"),
-    [(b"\x82", b"\x82"), (b"\x82", b""), (b"", b""), (bytes(16_000), bytes(16_000))],
+    [
+        (b"\x82", b"\x82"),
+        (b"\x82", b""),
+        (b"", b""),
+        (bytes(16_000), bytes(16_000)),
+    ],
 )
 def test_a_header_block_has_a_limit_of_frames_and_bytes(head, continuation):
     client = H2Client()

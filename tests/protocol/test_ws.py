@@ -91,7 +91,11 @@ def test_accept_answers_the_handshake(socket):
             {
                 "type": "websocket.accept",
                 "subprotocol": "chat",
-                "headers": [(b"X-A", b"1"), (b"X-A", b"2"), (b"Upgrade", b"x")],
+                "headers": [
+                    (b"X-A", b"1"),
+                    (b"X-A", b"2"),
+                    (b"Upgrade", b"x"),
+                ],
             }
         ),
         (b"sec-websocket-protocol", b"chat"),
@@ -190,7 +194,9 @@ def test_a_handshake_that_is_none_is_refused(data, status):
     [
         handshake(*WANTS, KEY, V13, method=b"POST"),
         handshake(HOST, b"Upgrade: websocket", KEY, V13),
-        handshake(HOST, b"Upgrade: websocket", b"Connection: x-upgrade", KEY, V13),
+        handshake(
+            HOST, b"Upgrade: websocket", b"Connection: x-upgrade", KEY, V13
+        ),
         handshake(HOST, b"Upgrade: h2c", b"Connection: Upgrade", KEY, V13),
         handshake(*WANTS, KEY, V13, version=b"1.0"),
     ],
@@ -200,7 +206,9 @@ def test_what_asks_for_no_upgrade_is_a_request(data):
 
 
 def test_websockets_can_be_turned_off():
-    client = Raw(handshake(*WANTS, KEY, V13), service=Service(websockets=False))
+    client = Raw(
+        handshake(*WANTS, KEY, V13), service=Service(websockets=False)
+    )
     assert client.stream.scope["type"] == "http"
     client = H2Socket(service=Service(websockets=False))
     assert client.status == 501
@@ -247,7 +255,9 @@ def refuse(*parts, status=401, fields=()):
     return [start, *bodies]
 
 
-@pytest.mark.parametrize("parts", [[b"no"], [b"n", b"o"], [b"no", b""], [b"", b"no"]])
+@pytest.mark.parametrize(
+    "parts", [[b"no"], [b"n", b"o"], [b"no", b""], [b"", b"no"]]
+)
 def test_a_refusal_can_be_a_whole_response(socket, parts):
     fields = [(b"X-A", b"b"), (b"Content-Length", b"99")]
     client = socket(says(*refuse(*parts, fields=fields)))
@@ -306,12 +316,18 @@ WAYS = {
 
 
 def test_the_ways_lead_to_every_state():
-    states = {state for pair in WebSocketStream.ORDER.items() for state in pair[0][:1]}
+    states = {
+        state
+        for pair in WebSocketStream.ORDER.items()
+        for state in pair[0][:1]
+    }
     states |= set(WebSocketStream.ORDER.values())
     assert states == set(WAYS)
 
 
-@pytest.mark.parametrize(("state", "kind"), [*itertools.product(WAYS, MESSAGES)])
+@pytest.mark.parametrize(
+    ("state", "kind"), [*itertools.product(WAYS, MESSAGES)]
+)
 def test_a_message_is_taken_where_the_table_has_it(socket, state, kind):
     client = socket(says(*WAYS[state]))
     assert client.stream.state == state
@@ -328,15 +344,23 @@ def test_a_message_is_taken_where_the_table_has_it(socket, state, kind):
 # -- messages ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65_535, 65_536, 300_000])
+@pytest.mark.parametrize(
+    "size", [0, 1, 125, 126, 127, 65_535, 65_536, 300_000]
+)
 def test_messages_of_any_size_go_both_ways(socket, size):
     client = socket()
     client.take()
     client.binary(bytes(size))
-    assert client.take() == [{"type": "websocket.receive", "bytes": bytes(size)}]
+    assert client.take() == [
+        {"type": "websocket.receive", "bytes": bytes(size)}
+    ]
     client.text("x" * size)
     assert client.take() == [{"type": "websocket.receive", "text": "x" * size}]
-    tell(client, {"type": "websocket.send", "bytes": bytes(size)}, text("x" * size))
+    tell(
+        client,
+        {"type": "websocket.send", "bytes": bytes(size)},
+        text("x" * size),
+    )
     assert client.messages == [bytes(size), "x" * size]
 
 
@@ -390,7 +414,9 @@ def test_messages_come_in_order(socket):
 
 
 def test_frames_in_one_packet_with_the_handshake_are_kept():
-    client = Raw(handshake(*WANTS, KEY, V13) + frame(1, b"early") + frame(9, b"?"))
+    client = Raw(
+        handshake(*WANTS, KEY, V13) + frame(1, b"early") + frame(9, b"?")
+    )
     client.take()
     assert client.stream.take() is None
     tell(client, ACCEPT)
@@ -475,7 +501,11 @@ def test_a_close_is_echoed_although_the_application_takes_nothing(socket):
     [
         (CLOSE, 1000, None),
         ({"type": "websocket.close", "code": 4000, "reason": "x"}, 4000, "x"),
-        ({"type": "websocket.close", "code": 1001, "reason": None}, 1001, None),
+        (
+            {"type": "websocket.close", "code": 1001, "reason": None},
+            1001,
+            None,
+        ),
     ],
 )
 def test_a_close_of_the_application_is_sent(socket, message, code, reason):
@@ -499,7 +529,9 @@ def test_a_long_reason_is_cut_to_what_a_frame_can_have(socket):
     assert event.reason == "ü" * 61
 
 
-@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 2999, 5000, "1000"])
+@pytest.mark.parametrize(
+    "code", [0, 999, 1004, 1005, 1006, 1015, 2999, 5000, "1000"]
+)
 def test_a_close_code_that_must_not_be_sent_is_refused(socket, code):
     client = socket()
     with pytest.raises(UnexpectedMessage, match="close code"):
@@ -616,7 +648,10 @@ ERRORS = {
     "no text": (frame(1, b"\xff"), 1007),
     "half a character": (frame(1, b"\xc3"), 1007),
     "a surrogate": (frame(1, b"\xed\xa0\x80"), 1007),
-    "no text, in fragments": (frame(1, b"\xc3", fin=False) + frame(0, b"x"), 1007),
+    "no text, in fragments": (
+        frame(1, b"\xc3", fin=False) + frame(0, b"x"),
+        1007,
+    ),
 }
 
 
@@ -633,7 +668,9 @@ def test_what_is_against_the_rules_is_closed(socket, raw, code):
     client.stream.end(False)
 
 
-@pytest.mark.parametrize("raw", [raw for raw, _ in ERRORS.values()], ids=ERRORS.keys())
+@pytest.mark.parametrize(
+    "raw", [raw for raw, _ in ERRORS.values()], ids=ERRORS.keys()
+)
 def test_what_is_against_the_rules_after_a_close_ends_it(socket, raw):
     client = socket(says(ACCEPT, CLOSE))
     client.raw(raw)
@@ -693,7 +730,11 @@ def test_a_message_that_is_too_large_is_closed(socket, frames):
     "frames",
     [
         [frame(2, bytes(1000))],
-        [frame(2, bytes(600), fin=False), frame(9, bytes(125)), frame(0, bytes(400))],
+        [
+            frame(2, bytes(600), fin=False),
+            frame(9, bytes(125)),
+            frame(0, bytes(400)),
+        ],
     ],
 )
 def test_a_message_of_just_the_limit_passes(socket, frames):
@@ -795,7 +836,10 @@ def test_a_client_that_does_not_read_blocks_the_application():
     "parameters",
     [
         {},
-        {"client_no_context_takeover": True, "server_no_context_takeover": True},
+        {
+            "client_no_context_takeover": True,
+            "server_no_context_takeover": True,
+        },
         {"client_max_window_bits": 9, "server_max_window_bits": 9},
         {"client_max_window_bits": 15, "server_max_window_bits": 15},
     ],
