@@ -1,4 +1,4 @@
-"""The public names, those of Quart, and nothing else."""
+"""The public names: those of Quart, and ``install_as_quart``."""
 
 from markupsafe import Markup, escape
 
@@ -111,3 +111,14 @@ __all__ = [
     "websocket_started",
     "websocket_tearing_down",
 ]
+
+
+def install_as_quart() -> None:
+    """Have ``import quart`` give this package; say so before you import it.
+
+    Raises:
+        RuntimeError: Quart itself has been imported.
+    """
+    from microquart import as_quart
+
+    as_quart.install_as_quart()

@@ -128,27 +128,27 @@ class Addressing(Recovery):
             else self.config["PREFERRED_URL_SCHEME"],
         )
 
-    def match(
-        self, ctx: Context, conversation: Conversation
-    ) -> tuple[Rule | None, dict[str, Any] | None]:
-        """Return the rule for a context, and the arguments of its view.
-
-        Raises what ``Map.match`` does.
-        """
-        if self._by_adapter:
-            adapter = ctx.url_adapter
-            if adapter is None:
-                return None, None
-            return adapter.match(return_rule=True)
-        if conversation.settings.trusted_hosts:
-            _ = conversation.host  # raises, if it is none of them
-        return self.url_map.match(
-            conversation.path,
-            conversation.method,
-            ctx.request is None,
-            None,
-            ctx.bind,
-        )
+    def match_request(self, ctx: Context, conversation: Conversation) -> None:
+        """Set ``url_rule`` and ``view_args``, or the routing exception."""
+        try:
+            if self._by_adapter:
+                if ctx.url_adapter is None:
+                    return
+                found = ctx.url_adapter.match(return_rule=True)
+            else:
+                if conversation.settings.trusted_hosts:
+                    _ = conversation.host  # raises, if it is none of them
+                found = self.url_map.match(
+                    conversation.path,
+                    conversation.method,
+                    ctx.request is None,
+                    None,
+                    ctx.bind,
+                )
+        except HTTPException as error:
+            conversation.routing_exception = error
+        else:
+            conversation.url_rule, conversation.view_args = found
 
     @cached_property
     def _by_adapter(self) -> bool:

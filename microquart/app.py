@@ -36,6 +36,7 @@ from microquart.gateway import (
     ASGIHTTPConnection,
     ASGILifespan,
     ASGIWebsocketConnection,
+    serve_request,
 )
 from microquart.http.datastructures import ImmutableDict
 from microquart.http.fields import Authorization
@@ -163,14 +164,7 @@ class Quart(Serving):
 
         return AppGroup(self.name)
 
-    @property
-    def debug(self) -> bool:
-        """Whether errors are explained and templates reloaded."""
-        return super().debug
-
-    @debug.setter
-    def debug(self, value: bool) -> None:
-        self.config["DEBUG"] = value
+    def _debug_changed(self, value: bool) -> None:
         # Making the environment only for that would bring Jinja in.
         if self._jinja_env is not None and (
             self.config["TEMPLATES_AUTO_RELOAD"] is None
@@ -492,6 +486,8 @@ class Quart(Serving):
             app.asgi_app = Middleware(app.asgi_app)
         """
         if scope["type"] == "http":
+            if self.asgi_http_class is ASGIHTTPConnection:
+                return serve_request(self, scope, receive, send)
             return self.asgi_http_class(self, scope)(receive, send)
         if scope["type"] == "websocket":
             return self.asgi_websocket_class(self, scope)(receive, send)

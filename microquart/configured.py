@@ -60,7 +60,8 @@ class Configured(Scaffold):
     default_config: Mapping[str, Any] = ImmutableDict(DEFAULT_CONFIG)
 
     _logger: Logger | None = None
-    _settings: tuple[int, RequestSettings] | None = None
+    _settings: RequestSettings
+    _settings_version = -1
 
     def __init__(
         self,
@@ -122,6 +123,10 @@ class Configured(Scaffold):
     @debug.setter
     def debug(self, value: bool) -> None:
         self.config["DEBUG"] = value
+        self._debug_changed(value)
+
+    def _debug_changed(self, value: bool) -> None:
+        """Let the application know."""
 
     @property
     def testing(self) -> bool:
@@ -157,13 +162,10 @@ class Configured(Scaffold):
     @property
     def request_settings(self) -> RequestSettings:
         """The limits for requests, anew when the configuration changes."""
-        settings = self._settings
-        if settings is None or settings[0] != self.config.version:
-            self._settings = settings = (
-                self.config.version,
-                self._make_request_settings(),
-            )
-        return settings[1]
+        if self._settings_version != self.config.version:
+            self._settings_version = self.config.version
+            self._settings = self._make_request_settings()
+        return self._settings
 
     def _make_request_settings(self) -> RequestSettings:
         config = self.config

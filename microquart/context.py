@@ -127,9 +127,9 @@ class Application(SessionApplication, Protocol):
         self, request: Conversation | None
     ) -> MapAdapter | None: ...
 
-    def match(
+    def match_request(
         self, ctx: "Context", conversation: Conversation
-    ) -> tuple[Rule | None, dict[str, Any] | None]: ...
+    ) -> None: ...
 
     def do_teardown_request(
         self, exc: BaseException | None, request_context: "Context | None"
@@ -153,6 +153,8 @@ class Context:
     """
 
     conversation: Conversation  # the request, or the websocket
+    websocket: Websocket | None = None
+    way: Way | None = None
     preserved = False  # left pushed, for the test client or a debugger
     flashes: list[tuple[str, str]] | None = None
     # The hook or error handler whose value became the response.
@@ -169,9 +171,7 @@ class Context:
         session: SessionMixin | None = None,
     ) -> None:
         self.app = app
-        self.request_websocket = request_websocket
         self.request: Request | None = None
-        self.websocket: Websocket | None = None
         if request_websocket is not None:
             self.conversation = request_websocket
             if isinstance(request_websocket, Websocket):
@@ -179,13 +179,17 @@ class Context:
             else:
                 self.request = request_websocket
         self.opened_session = session
-        self.way: Way | None = None
         self.after_functions: list[Callable[..., Any]] | None = None
         # What it was pushed over: the token, and that of an earlier push.
         self._pushed: Pushed | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.request_websocket!r}>"
+
+    @property
+    def request_websocket(self) -> Conversation | None:
+        """The request, or the websocket; None in an application's own."""
+        return self.websocket if self.request is None else self.request
 
     # -- what is made when somebody looks --
 
@@ -316,13 +320,7 @@ class Context:
 
         Override it to find the rule in another way.
         """
-        conversation = self.conversation
-        try:
-            conversation.url_rule, conversation.view_args = self.app.match(
-                self, conversation
-            )
-        except HTTPException as error:
-            conversation.routing_exception = error
+        self.app.match_request(self, self.conversation)
 
     async def auto_pop(self, exc: BaseException | None) -> None:
         """Pop it, unless somebody wants to look at it later."""
@@ -355,17 +353,19 @@ class Context:
             await announce(appcontext_popped, self.app)
 
     def has_an_end(self) -> bool:
-        """Tell whether tearing down does anything at all."""
+        """Tell whether popping it does anything but to leave it."""
         way = self.way
-        return bool(
-            way is None
-            or not way.ends_quietly
-            or (self.request is not None and self.request.uploads)
-            or KEPT in self.conversation.scope
-            or request_tearing_down.receivers
+        if way is None or not way.ends_quietly:
+            return True
+        if (
+            request_tearing_down.receivers
             or websocket_tearing_down.receivers
             or appcontext_tearing_down.receivers
-        )
+            or appcontext_popped.receivers
+            or KEPT in self.conversation.scope
+        ):
+            return True
+        return self.request is not None and bool(self.request.uploads)
 
     # -- inside --
 

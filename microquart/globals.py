@@ -19,6 +19,7 @@ from microquart.context import (
 )
 from microquart.json.provider import JSONProvider
 from microquart.sessions import SessionMixin
+from microquart.wrappers import response_fields
 from microquart.wrappers.request import Request
 from microquart.wrappers.websocket import Websocket
 
@@ -156,3 +157,14 @@ def _provider() -> JSONProvider | None:
 
 
 json.ask(_provider)
+
+
+def _cookie_size() -> int:
+    ctx = current.get(None)
+    if ctx is None:
+        return response_fields.MAX_COOKIE_SIZE
+    size: int = ctx.app.config["MAX_COOKIE_SIZE"]
+    return size
+
+
+response_fields.ask(_cookie_size)

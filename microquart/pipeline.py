@@ -122,7 +122,11 @@ class Stages(Generic[R]):
         # An interface of the user's is asked in any case.
         self.saves_always = type(interface) is not SecureCookieSessionInterface
         kind = app.context_class
-        self.enters_at_once = kind.push is Context.push and interface.lazy
+        self.enters_at_once = (
+            kind.push is Context.push
+            and kind.match_request is Context.match_request
+            and interface.lazy
+        )
         self.leaves_at_once = kind.pop is Context.pop
 
     async def clean_up(self, ctx: Context) -> None:
@@ -271,13 +275,15 @@ class Pipeline(Addressing):
     async def _handle(self, stages: Stages[R], ctx: Context) -> R:
         if not self._got_first_request:
             self._got_first_request = True
-        if stages.enters_at_once and not appcontext_pushed.receivers:
+        at_once = stages.enters_at_once and not appcontext_pushed.receivers
+        if at_once:
             ctx.enter()
-            ctx.match_request()
         else:
             await ctx.push()
         try:
             try:
+                if at_once:
+                    self.match_request(ctx, ctx.conversation)
                 response = await stages.full_dispatch(ctx)
             except Exception as error:
                 if _departed(ctx, error):
@@ -292,11 +298,7 @@ class Pipeline(Addressing):
             response.response, IterableBody
         ):
             self._stream(ctx, response)
-        elif (
-            stages.leaves_at_once
-            and not ctx.has_an_end()
-            and not appcontext_popped.receivers
-        ):
+        elif stages.leaves_at_once and not ctx.has_an_end():
             ctx.leave()
         else:
             await self._leave(ctx, None)
@@ -345,7 +347,8 @@ class Pipeline(Addressing):
         return self._full_dispatch(self._websockets, ctx)
 
     async def _full_dispatch(self, stages: Stages[R], ctx: Context) -> R:
-        way = ctx.way or self.way_of(ctx)
+        rule = ctx.conversation.url_rule
+        ctx.way = way = stages.ways.get(rule) or self.way_of(ctx)
         result: Result = None
         try:
             if stages.started.receivers:
@@ -414,10 +417,11 @@ class Pipeline(Addressing):
         conversation = ctx.conversation
         if conversation.routing_exception is not None:
             self.raise_routing_exception(conversation)
-        way = self.way_of(ctx)
+        way = ctx.way or self.way_of(ctx)
         if way.automatic_options and conversation.method == "OPTIONS":
             return self.make_default_options_response()
-        return way.run_view(**conversation.view_args or {})
+        values = conversation.view_args
+        return way.run_view(**values) if values else way.run_view()
 
     def raise_routing_exception(self, request: Conversation) -> NoReturn:
         """Raise what the router found instead of a view."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TypeAlias
 
+from microquart.adoption import ancestors, answers
 from microquart.configured import Configured
 from microquart.context import (
     AsyncFunction,
@@ -59,9 +60,7 @@ class Recovery(Configured):
             self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]
         ):
             error.show_exception = True
-        if isinstance(error, HTTPException) and not self.trap_http_exception(
-            error
-        ):
+        if answers(error) and not self.trap_http_exception(error):
             return await self.handle_http_exception(error)
         handler = self._find_error_handler(error, _blueprints())
         if handler is None:
@@ -86,7 +85,7 @@ class Recovery(Configured):
         for status in (code, None) if code is not None else (None,):
             for name in names:
                 handlers = self.error_handler_spec.get(name, {}).get(status)
-                for ancestor in kind.__mro__ if handlers else ():
+                for ancestor in ancestors(kind) if handlers else ():
                     if handlers and ancestor in handlers:
                         return handlers[ancestor]
         return None

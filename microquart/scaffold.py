@@ -17,8 +17,9 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import anyio
 
+from microquart.adoption import is_http, native
 from microquart.context import the_context
-from microquart.exceptions import HTTPException, default_exceptions
+from microquart.exceptions import default_exceptions
 from microquart.files import send_from_directory
 from microquart.typing import (
     AfterRequestCallable,
@@ -419,9 +420,8 @@ class Scaffold:
                 "Exception. Handlers can only be registered for Exception "
                 "classes or HTTP error codes."
             )
-        if issubclass(code_or_exception, HTTPException):
-            return code_or_exception, code_or_exception.code
-        return code_or_exception, None
+        kind: type[Exception] = native(code_or_exception)
+        return kind, kind.code if is_http(kind) else None
 
 
 def merge(name: str, inner: Registry[T], outer: Registry[T]) -> None:

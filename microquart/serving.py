@@ -82,7 +82,8 @@ class Serving(Pipeline):
         self.while_serving_funcs: list[WhileServingCallable] = []
         self.while_serving_gens: list[AsyncGenerator[None, None]] = []
         self.after_serving_funcs: list[AfterServingCallable] = []
-        self.background_tasks: set[BackgroundTask] = set()
+        # An extension may add what ``asyncio.create_task()`` gives.
+        self.background_tasks: set[BackgroundTask | asyncio.Task[Any]] = set()
         self.shutdown_event: Event | None = None
 
     def app_context(self) -> Context:
@@ -188,16 +189,24 @@ class Serving(Pipeline):
 
     async def _drain(self) -> None:
         timeout: float | None = self.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"]
-        tasks = list(self.background_tasks)
+        tasks = [task for task in self.background_tasks if not task.done()]
         with anyio.move_on_after(timeout):
             for task in tasks:
-                await task.wait()
+                await _end_of(task)
         for task in tasks:
             task.cancel()
         # A thread cannot be cancelled: it is not waited for twice as long.
         with anyio.move_on_after(timeout):
             for task in tasks:
-                await task.wait()
+                await _end_of(task)
+        self.background_tasks.clear()
+
+
+async def _end_of(task: BackgroundTask | asyncio.Task[Any]) -> None:
+    if not isinstance(task, asyncio.Task):
+        await task.wait()
+    elif not task.done():
+        await asyncio.wait([task])
 
 
 async def _finish(generator: AsyncGenerator[None, None]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import AbstractAsyncContextManager
 from os import PathLike
 from typing import Any, Protocol, TypeAlias
 
@@ -141,6 +142,86 @@ class ASGILifespanProtocol(Protocol):
     def __call__(
         self, receive: Receive, send: Send
     ) -> Coroutine[Any, Any, None]: ...
+
+
+class TestHTTPConnectionProtocol(Protocol):
+    """What ``client.request()`` returns."""
+
+    push_promises: list[tuple[str, Headers]]
+
+    async def send(self, data: bytes) -> None: ...
+
+    async def send_complete(self) -> None: ...
+
+    async def receive(self) -> bytes: ...
+
+    async def disconnect(self) -> None: ...
+
+    async def as_response(self) -> Response: ...
+
+
+class TestWebsocketConnectionProtocol(Protocol):
+    """What ``client.websocket()`` returns."""
+
+    async def receive(self) -> str | bytes: ...
+
+    async def send(self, data: str | bytes) -> None: ...
+
+    async def receive_json(self) -> Any: ...
+
+    async def send_json(self, data: Any) -> None: ...
+
+    async def close(self, code: int) -> None: ...
+
+    async def disconnect(self) -> None: ...
+
+
+class TestClientProtocol(Protocol):
+    """What ``app.test_client()`` returns."""
+
+    app: Any
+    cookie_jar: Any
+    push_promises: list[tuple[str, Headers]]
+
+    async def open(self, path: str, **options: Any) -> Response: ...
+
+    async def get(self, path: str, **options: Any) -> Response: ...
+
+    async def post(self, path: str, **options: Any) -> Response: ...
+
+    def request(
+        self, path: str, **options: Any
+    ) -> TestHTTPConnectionProtocol: ...
+
+    def websocket(
+        self, path: str, **options: Any
+    ) -> TestWebsocketConnectionProtocol: ...
+
+    def set_cookie(
+        self,
+        server_name: str | None,
+        key: str,
+        value: str = "",
+        **options: Any,
+    ) -> None: ...
+
+    def delete_cookie(
+        self, server_name: str | None, key: str, **options: Any
+    ) -> None: ...
+
+    def session_transaction(
+        self, path: str = "/", **options: Any
+    ) -> AbstractAsyncContextManager[Any]: ...
+
+
+class TestAppProtocol(Protocol):
+    """What ``app.test_app()`` returns."""
+
+    def test_client(self) -> TestClientProtocol: ...
+
+    async def startup(self) -> None: ...
+
+    async def shutdown(self) -> None: ...
 
 
 class Event(Protocol):

@@ -31,8 +31,13 @@ from microquart.commands import (
 from microquart.config import env_names
 from microquart.loading import LoadError, load
 from microquart.server import serve
-from microquart.server.listen import BindError, parse_bind
+from microquart.server.access import compiled
+from microquart.server.authority import Authority, NoAuthority
+from microquart.server.fields import parse_fields
+from microquart.server.forwarding import trusted_proxies
+from microquart.server.listen import BindError, parse_bind, parse_mode
 from microquart.server.settings import Settings, development, tls_context
+from microquart.server.workers import is_supervisor, supervise
 
 # What programs import from quart.cli, and the entry point.
 __all__ = [
@@ -73,11 +78,14 @@ def run(ctx: click.Context, /, app: str | None, **_: Any) -> None:
         settings = development(settings)
         # For a factory, which may ask before there is an application.
         os.environ[env_names("DEBUG")[0]] = "1"
-    served = _load(ctx, app)
-    if settings.debug and isinstance(served, Quart):
-        served.debug = True
     try:
-        code = serve.run(served, settings)
+        if is_supervisor(settings):
+            code = supervise(settings)  # its workers load the application
+        else:
+            served = _load(ctx, app)
+            if settings.debug and isinstance(served, Quart):
+                served.debug = True
+            code = serve.run(served, settings)
     except BindError as error:
         option = "--bind" if ctx.params["bind"] else "--port"
         raise click.ClickException(explain(error, option)) from None
@@ -168,38 +176,73 @@ def _quart(ctx: click.Context, target: str | None) -> Quart:
 
 def _check(settings: Settings) -> None:
     """Refuse settings that cannot work, before the application is imported."""
-    for address in settings.bind:
-        try:
+    try:
+        for address in settings.bind:
             parse_bind(address)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
+        parse_mode(settings.socket_mode)
+        parse_fields(settings.response_fields)
+        trusted = trusted_proxies(settings)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    if settings.proxy_protocol and not trusted:
+        raise click.ClickException(
+            "--proxy-protocol serves trusted proxies alone: name them with "
+            "--forwarded-allow-ips"
+        )
     if settings.log_level not in LEVELS:
         known = f"{', '.join(LEVELS[:-1])} or {LEVELS[-1]}"
         raise click.ClickException(
             f"no log level {settings.log_level!r}; use {known}"
         )
+    if settings.workers and settings.reload:
+        raise click.ClickException("give --workers or --reload, not both")
+    if settings.pid_file and not settings.pid_file.parent.is_dir():
+        raise click.ClickException(f"{settings.pid_file}: no such folder")
+    try:
+        compiled(settings.access_log_format or "")
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     loop = settings.loop
     if loop != "asyncio" and find_spec(loop) is None:
         raise click.ClickException(
             f"{loop} is not installed; pip install 'microquart[{loop}]'"
         )
-    if settings.certfile is None and (settings.keyfile or settings.ca_certs):
+    if settings.https and (settings.certfile or settings.keyfile):
+        raise click.ClickException(
+            "--https makes a certificate: give it, or --certfile, not both"
+        )
+    if settings.certfile is None and (
+        settings.keyfile or (settings.ca_certs and not settings.https)
+    ):
         raise click.ClickException("--keyfile and --ca-certs need --certfile")
+    _check_tls(settings)
+
+
+def _check_tls(settings: Settings) -> None:
+    authority = Authority() if settings.https else None
+    is_new = authority is not None and not authority.exists
     try:
         tls_context(settings)
+    except NoAuthority as error:
+        raise click.ClickException(str(error)) from None
     except ssl.SSLError as error:
         raise click.ClickException(_tls(settings, error)) from None
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}"
         raise click.ClickException(reason) from None
+    if authority is not None and is_new:
+        for line in authority.advice():
+            click.echo(line, err=True)
+    elif authority is not None:
+        click.echo(f"HTTPS by {authority.certificate}", err=True)
 
 
 def _tls(settings: Settings, error: ssl.SSLError) -> str:
     """Say which file OpenSSL does not like: it says too little itself."""
     certificate = settings.certfile
+    if certificate is None:  # the one of --https is ours, and good
+        return f"{settings.ca_certs} has no certificate in it (PEM)"
     key = settings.keyfile or certificate
-    assert certificate is not None
-    assert key is not None
     if error.reason == "KEY_VALUES_MISMATCH":
         return f"{key} is not the key of the certificate {certificate}"
     if b"-----BEGIN CERTIFICATE-----" not in certificate.read_bytes():

@@ -40,6 +40,12 @@ class Setting(click.Option):
         self.limit = limit
 
 
+class Lines(click.types.StringParamType):
+    """Text with spaces, of which an environment variable may have lines."""
+
+    envvar_list_splitter = "\n"
+
+
 class SettingsCommand(click.Command):
     """A command whose help shows the limits after the other options."""
 
@@ -119,6 +125,10 @@ def _option(each: "Field[Any]", hint: Any, limit: bool) -> Function:
         name = f"{name}/--no-{name}"
     else:
         shown |= _type(hint)
+    if "metavar" in each.metadata:
+        shown["metavar"] = each.metadata["metavar"]
+    if "lines" in each.metadata:
+        shown["type"] = Lines()
     return click.option(
         f"--{name}",
         cls=Setting,
@@ -143,6 +153,8 @@ def _type(hint: Any) -> dict[str, Any]:
         return {"type": click.Choice(get_args(hint))}
     if get_origin(hint) is tuple:
         if Ellipsis in get_args(hint):
+            if Path in get_args(hint):
+                return {"multiple": True, "type": click.Path(path_type=Path)}
             return {"multiple": True, "metavar": "ADDRESS"}
         kinds = tuple(number(kind, False) for kind in get_args(hint))
         return {"type": kinds, "metavar": "COUNT RATE"}

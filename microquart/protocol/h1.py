@@ -125,6 +125,10 @@ class H1Connection:
         if not data:
             self._end_of_input()
             return
+        if self._switched and self._stream is not None and not self.closing:
+            self._stream.receive(data)
+            self._pause()
+            return
         if self._waiting in ("idle", "stop"):
             self._wait_for("head")
         self._buffer += data

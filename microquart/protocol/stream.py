@@ -14,7 +14,7 @@ in the table is an error of the application's, and nothing of it is sent.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from microquart.asgi import (
     Address,
@@ -41,7 +41,7 @@ _VALUE = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*").fullmatch
 _HOP_BY_HOP = frozenset(
     [b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding"]
 )
-_READ_BY_US = _HOP_BY_HOP | {b"content-length", b"date", b"server"}
+READ_BY_US = _HOP_BY_HOP | {b"content-length", b"date", b"server"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,9 @@ class Peer:
     server: Address | None = None
     secure: bool = False
     tls: TLSExtension | None = None
+
+
+Proxied: TypeAlias = tuple[Peer, FieldList, str]
 
 
 @dataclass(slots=True)
@@ -66,6 +69,10 @@ class Service:
     # Field lines that each response gets unless the application sets them.
     # The core has no clock: a shell renews the date here once a second.
     fields: FieldList = field(default_factory=list)
+    read_by_us: frozenset[bytes] = READ_BY_US  # the names of those too
+    # Says who asks, by which fields and below which path, when it was a proxy
+    # that connected.
+    proxied: Callable[[Peer, FieldList], Proxied] | None = None
     prior_knowledge: bool = True  # HTTP/2 on a port in clear
     websockets: bool = True
 
@@ -341,12 +348,13 @@ class HTTPStream(Stream):
         length = None
         close = False
         own = set()
+        read_by_us = self.connection.service.read_by_us
         try:
             for name, value in message.get("headers", ()):
                 name = name.lower()
                 if not (_TOKEN(name) and _VALUE(value)):
                     raise _bad_field(name, value)
-                if name in _READ_BY_US:
+                if name in read_by_us:
                     if name == b"content-length":
                         if length is not None or not value.isdigit():
                             raise _bad_field(name, value)
@@ -443,6 +451,8 @@ def http_scope(
     """Return the scope of a request; the path is raw, without root_path."""
     service = stream.connection.service
     root_path = service.root_path
+    if service.proxied is not None:
+        peer, fields, root_path = service.proxied(peer, fields)
     extensions: Extensions = {
         "http.response.trailers": {},
         "http.response.early_hint": {},

@@ -17,9 +17,9 @@ import binascii
 import hashlib
 from collections import deque
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from wsproto.connection import SERVER, Connection, ConnectionState
+from wsproto.connection import Connection, ConnectionState
 from wsproto.events import (
     BytesMessage,
     CloseConnection,
@@ -56,8 +56,10 @@ from microquart.protocol.stream import (
     Transport,
     checked_fields,
 )
+from microquart.protocol.ws_frames import SHORT, Frames
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
+_RECEIVE: Final = "websocket.receive"
 _LOST = 1006  # RFC 6455 7.4.1: no close frame came
 # What one message costs us beside its content.
 _OVERHEAD = 64
@@ -130,6 +132,8 @@ def websocket_scope(
     """Return the scope of a WebSocket; the path is raw, without root_path."""
     service = stream.connection.service
     root_path = service.root_path
+    if service.proxied is not None:
+        peer, fields, root_path = service.proxied(peer, fields)
     extensions: Extensions = {
         "websocket.http.response": {},
         "microquart.disconnect": {"watch": stream.watch},
@@ -226,7 +230,9 @@ class WebSocketStream(Stream):
 
     def make_ws(self, extensions: list[Extension]) -> Connection:
         """Make the library's object (a seam: subclass to look inside)."""
-        return Connection(SERVER, extensions)
+        limits = self.connection.service.limits
+        plain = not self._response and limits.ws_max_message_size >= SHORT
+        return Frames(extensions, plain)
 
     # -- as a shell sees it --
 
@@ -239,7 +245,8 @@ class WebSocketStream(Stream):
             self._size -= size
             if self._full and self._size < self._limit // 2:
                 self._decode()
-            self._repay()
+            if not self._inbox:
+                self._repay()
             return message
         if self._verdict is not None:
             self._fail(self._verdict)
@@ -294,9 +301,10 @@ class WebSocketStream(Stream):
         self._heard = self.connection.now
         if self._departure is None and self._verdict is None:
             self.ws.receive_data(data)
-            if self.state in ("open", "closing") and not self._full:
+            if not self._full and self.state != "waiting":
                 self._decode()
-        self._repay()
+        if not self._inbox:
+            self._repay()
 
     def complete(self) -> None:
         """The peer has ended its side of the carrier."""
@@ -352,19 +360,13 @@ class WebSocketStream(Stream):
                     if event.message_finished:
                         text = "".join(self._text)
                         self._text.clear()
-                        self._put(
-                            {"type": "websocket.receive", "text": text},
-                            len(text),
-                        )
+                        self._put({"type": _RECEIVE, "text": text}, len(text))
                 case BytesMessage():
                     self._bytes.append(event.data)
                     if event.message_finished:
                         data = b"".join(self._bytes)
                         self._bytes.clear()
-                        self._put(
-                            {"type": "websocket.receive", "bytes": data},
-                            len(data),
-                        )
+                        self._put({"type": _RECEIVE, "bytes": data}, len(data))
                 case Ping():
                     if self.ws.state is ConnectionState.OPEN:
                         self._write(self.ws.send(event.response()))
@@ -386,8 +388,8 @@ class WebSocketStream(Stream):
             self.connection.wake(self)
 
     def _repay(self) -> None:
-        """Let the carrier bring more, if no whole message waits here."""
-        if self.unread and not self._inbox and self.state != "waiting":
+        """Let the carrier bring more: no whole message waits here."""
+        if self.unread and self.state != "waiting":
             size, self.unread = self.unread, 0
             # A pong may have waited for this.
             self._heard = self.connection.now

@@ -92,6 +92,11 @@ class Rule:
         by_host = self.map is not None and self.map.host_matching
         return (self.host if by_host else self.subdomain) or ""
 
+    @property
+    def _converters(self) -> dict[str, BaseConverter]:
+        # Werkzeug's name for them, which quart-schema looks at.
+        return self.converters
+
     # -- binding --
 
     def bind(self, map: MapSettings) -> None:

@@ -17,7 +17,7 @@ from anyio.abc import ByteStream, SocketStream, TaskGroup, UNIXSocketStream
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from microquart.asgi import ReceiveMessage, SendMessage
-from microquart.http.errors import ClientDisconnected
+from microquart.http.errors import ClientDisconnected, ProtocolError
 from microquart.protocol import Connection, Peer, Stream
 from microquart.server.listen import peer_of
 from microquart.server.shells import Shells, report
@@ -77,7 +77,8 @@ class AnyioCall:
             del shell.running[stream]
             stream.end(failed)
             if shell.server.access_log is not None:
-                shell.server.access_log.write(stream)
+                seconds = anyio.current_time() - self.began
+                shell.server.access_log.write(stream, seconds)
             shell.settle()
 
 
@@ -256,7 +257,7 @@ class AnyioServer(Shells):
     ) -> None:
         try:
             shell, stream = await self._shake_hands(peer, context)
-        except _GONE:
+        except (*_GONE, ProtocolError):
             # A handshake that failed is the client's affair.
             peer.close()
             return
@@ -271,16 +272,17 @@ class AnyioServer(Shells):
     async def _shake_hands(
         self, peer: socket.socket, context: ssl.SSLContext | None
     ) -> tuple[AnyioShell, ByteStream]:
+        header = await self.header(peer)
         stream = await _from_socket(peer)
         if context is None:
-            return AnyioShell(self, peer_of(peer, None), None), stream
+            return AnyioShell(self, peer_of(peer, None, header), None), stream
         with anyio.fail_after(self.settings.tls_handshake_timeout):
             tls = await TLSStream.wrap(
                 stream, server_side=True, ssl_context=context
             )
         inside = tls.extra(TLSAttribute.ssl_object)
         alpn = inside.selected_alpn_protocol()
-        return AnyioShell(self, peer_of(peer, inside), alpn), tls
+        return AnyioShell(self, peer_of(peer, inside, header), alpn), tls
 
 
 async def _from_socket(peer: socket.socket) -> ByteStream:

@@ -15,9 +15,10 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from microquart.asgi import ReceiveMessage, SendMessage
-from microquart.http.errors import ClientDisconnected
+from microquart.http.errors import ClientDisconnected, ProtocolError
 from microquart.protocol import Connection, Stream
 from microquart.server.listen import peer_of
+from microquart.server.proxy_protocol import Header
 from microquart.server.shells import Shells, report
 
 
@@ -81,15 +82,17 @@ class AsyncioCall:
         finally:
             stream.end(failed)
             if shell.server.access_log is not None:
-                shell.server.access_log.write(stream)
+                seconds = shell.loop.time() - self.began
+                shell.server.access_log.write(stream, seconds)
             shell.ended(stream)
 
 
 class AsyncioShell(asyncio.Protocol):
     """One network connection on asyncio."""
 
-    def __init__(self, server: Shells) -> None:
+    def __init__(self, server: Shells, header: Header | None) -> None:
         self.server = server
+        self.header = header  # what a proxy has said before
         self.loop = asyncio.get_running_loop()
         # Each call gets a copy of the server's context, never of another
         # call's, although settle() may run inside one.
@@ -117,7 +120,9 @@ class AsyncioShell(asyncio.Protocol):
         transport.set_write_buffer_limits(high=limits.send_unsent)
         tls = transport.get_extra_info("ssl_object")
         self._tls = tls is not None
-        self.peer = peer_of(transport.get_extra_info("socket"), tls)
+        self.peer = peer_of(
+            transport.get_extra_info("socket"), tls, self.header
+        )
         if self._tls:
             self.connection = self.server.connect(
                 tls.selected_alpn_protocol(), b"", self.peer, self.opened_at
@@ -277,13 +282,14 @@ class AsyncioServer(Shells):
         loop = asyncio.get_running_loop()
         timeout = self.settings.tls_handshake_timeout if context else None
         try:
+            header = await self.header(peer)
             await loop.connect_accepted_socket(
-                lambda: AsyncioShell(self),
+                lambda: AsyncioShell(self, header),
                 peer,
                 ssl=context,
                 ssl_handshake_timeout=timeout,
             )
-        except OSError:
+        except (OSError, ProtocolError):
             # A handshake that failed is the client's affair (ssl.SSLError
             # and a timeout are OSErrors too).
             peer.close()

@@ -8,6 +8,7 @@ socket closes: a client whose connection was made is answered.
 
 import errno
 import os
+import re
 import resource
 import socket
 import ssl
@@ -20,9 +21,10 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from microquart.asgi import TLSExtension
 from microquart.protocol import Peer
+from microquart.server.proxy_protocol import Header
 from microquart.server.settings import Settings
+from microquart.server.tls import tls_extension
 
 logger = getLogger("microquart.server")
 
@@ -79,19 +81,32 @@ def parse_bind(text: str) -> Bind:
     )
 
 
+def parse_mode(text: str | None) -> int | None:
+    """Return the mode that octal digits say; None: as the umask has it.
+
+    Raises:
+        ValueError: they are none, or more than nine bits.
+    """
+    if text is None:
+        return None
+    if not re.fullmatch("0?[0-7]{3}", text):
+        raise ValueError(f"{text!r} is no mode: use octal digits, as 660")
+    return int(text, 8)
+
+
 def open_sockets(settings: Settings) -> list[socket.socket]:
     """Return a listening socket for each address of the settings.
 
     Raises:
         BindError: one cannot be had; none stays open then.
-        ValueError: one is no address.
+        ValueError: one is no address, or the mode is none.
     """
     sockets: list[socket.socket] = []
     try:
         for text in settings.bind:
             bind = parse_bind(text)
             try:
-                sockets.append(_open_socket(bind, settings.backlog))
+                sockets.append(_open_socket(bind, settings))
             except OSError as error:
                 raise BindError(text, error) from error
     except BaseException:
@@ -101,12 +116,16 @@ def open_sockets(settings: Settings) -> list[socket.socket]:
     return sockets
 
 
-def _open_socket(bind: Bind, backlog: int) -> socket.socket:
+def _open_socket(bind: Bind, settings: Settings) -> socket.socket:
     if bind.kind == "fd":
         listener = socket.socket(fileno=bind.descriptor)
     elif bind.kind == "unix":
+        mode = parse_mode(settings.socket_mode)
         _remove_stale(bind.path)
         listener = _bound(socket.AF_UNIX, bind.path)
+        if mode is not None:
+            # Nobody can connect before listen(): there is no race.
+            os.chmod(bind.path, mode)
     else:
         family, _, _, _, address = socket.getaddrinfo(
             bind.host,
@@ -115,7 +134,7 @@ def _open_socket(bind: Bind, backlog: int) -> socket.socket:
             flags=socket.AI_PASSIVE,
         )[0]
         listener = _bound(family, address)
-    listener.listen(backlog)
+    listener.listen(settings.backlog)
     listener.setblocking(False)
     return listener
 
@@ -146,13 +165,17 @@ def _remove_stale(path: str) -> None:
             os.unlink(path)
 
 
-def close_socket(listener: socket.socket) -> None:
-    """Close a listening socket, and remove its path if it has one."""
+def close_socket(listener: socket.socket, bind: tuple[str, ...]) -> None:
+    """Close a listening socket, and remove its path if we have made it.
+
+    ``bind`` are the addresses of the settings: a socket that was inherited
+    belongs to somebody else, who goes on listening.
+    """
     path = ""
     if listener.family == socket.AF_UNIX:
         path = listener.getsockname()
     listener.close()
-    if path and not path.startswith("\0"):
+    if f"unix:{path}" in bind and not path.startswith("\0"):
         try:
             os.unlink(path)
         except FileNotFoundError:
@@ -232,26 +255,23 @@ def drain(
                 return
 
 
-def peer_of(peer: socket.socket, tls: ssl.SSLObject | None) -> Peer:
-    """Return what is known of the other side before its first byte."""
+def peer_of(
+    peer: socket.socket,
+    tls: ssl.SSLObject | None,
+    header: Header | None = None,
+) -> Peer:
+    """Return what is known of the other side before its first byte.
+
+    A PROXY header tells of the client that a load balancer speaks for.
+    """
+    secure = tls is not None
+    extension = tls_extension(tls) if tls is not None else None
+    if header is not None and header.client is not None:
+        return Peer(header.client, header.server, secure, extension)
     try:
         client, server = peer.getpeername(), peer.getsockname()
     except OSError:  # it has left already
-        return Peer(secure=tls is not None)
+        return Peer(secure=secure)
     if peer.family not in (socket.AF_INET, socket.AF_INET6):
-        return Peer(server=(server or "", None), secure=tls is not None)
-    extension: TLSExtension | None = None
-    if tls is not None:
-        extension = {
-            "server_cert": None,
-            "client_cert_chain": [],
-            "client_cert_name": None,
-            "client_cert_error": None,
-            "tls_version": _TLS_VERSIONS.get(tls.version() or ""),
-            "cipher_suite": None,
-        }
-    return Peer(client[:2], server[:2], tls is not None, extension)
-
-
-# The numbers of the wire (RFC 8446 4.2.1), as the ASGI TLS extension has them.
-_TLS_VERSIONS = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+        return Peer(None, (server or "", None), secure, extension)
+    return Peer(client[:2], server[:2], secure, extension)

@@ -1,48 +1,98 @@
-"""The log: one line for each event, and one for each request if wanted."""
+"""The log: one line for each event, for a person or (JSON) for a machine.
 
+What a client sent may stand in a line, so control characters are escaped; and
+a client may cause the same line again and again, so few of those are written.
+"""
+
+import json
 import logging
 import sys
 import time
+from contextvars import ContextVar
 
 from microquart.protocol.stream import Stream
+from microquart.server.settings import Settings
 
-access = logging.getLogger("microquart.access")
+MOST = 10  # equal lines in one second
+
+# What a request is called, while its application call runs.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
-class AccessLog:
-    """A line for each request in the common log format.
+def configure(settings: Settings) -> None:
+    """Send our own log lines to standard error, unless they have a handler.
 
-    ``127.0.0.1 - - [24/Nov/2026:11:03:25 +0000] "GET /x HTTP/1.1" 200 12``
+    Handlers and levels that a program has set stay as they are.
+    """
+    root = logging.getLogger("microquart")
+    if not root.handlers and not logging.getLogger().handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(Objects() if settings.log_json else Lines())
+        root.addHandler(handler)
+        root.propagate = False
+    if root.level == logging.NOTSET:
+        root.setLevel(settings.log_level.upper())
+    server = logging.getLogger("microquart.server")
+    if not any(isinstance(each, Dam) for each in server.filters):
+        server.addFilter(Dam())
+
+
+class Lines(logging.Formatter):
+    """A record as a person reads it, after the request's id if it has one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        name = request_id.get()
+        text = super().format(record)
+        return f"[{name}] {text}" if name else text
+
+
+class Objects(logging.Formatter):
+    """A record as a JSON object on one line.
+
+    ``time`` is that of the record in UTC (ISO 8601); a record of the access
+    log has its facts as further members.
     """
 
+    def format(self, record: logging.LogRecord) -> str:
+        whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        members: dict[str, object] = {
+            "time": f"{whole}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if name := request_id.get():
+            members["id"] = name
+        facts = getattr(record, "facts", None)
+        if isinstance(facts, dict):
+            members |= facts
+        if record.exc_info:
+            members["exception"] = self.formatException(record.exc_info)
+        return json.dumps(members, default=str)
+
+
+class Dam(logging.Filter):
+    """Lets ten equal lines pass in a second; the tenth says so."""
+
     def __init__(self) -> None:
+        super().__init__()
         self._second = 0
-        self._time = ""
+        self._seen: dict[str, int] = {}
 
-    def write(self, stream: Stream) -> None:
-        """Log a stream whose application call has ended."""
-        scope = stream.scope
-        client = scope.get("client")
-        host = client[0] if client else "-"
-        version = scope.get("http_version", "1.1")
-        access.info(
-            '%s - - [%s] "%s HTTP/%s" %s %s',
-            host or "-",
-            self._now(),
-            describe(stream),
-            version,
-            stream.status or "-",
-            stream.sent or "-",
-        )
-
-    def _now(self) -> str:
-        second = int(time.time())
+    def filter(self, record: logging.LogRecord) -> bool:
+        second = int(record.created)
         if second != self._second:
             self._second = second
-            self._time = time.strftime(
-                "%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second)
-            )
-        return self._time
+            self._seen.clear()
+        text = record.getMessage()
+        count = self._seen[text] = self._seen.get(text, 0) + 1
+        if count == MOST:
+            record.msg = f"{text} (no more of these in this second)"
+            record.args = None
+        return count <= MOST
+
+
+# -- how a request is shown --
 
 
 def describe(stream: Stream) -> str:
@@ -65,18 +115,3 @@ def printable(data: bytes) -> str:
 
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F, ord('"'))}
-
-
-def configure(level: str) -> None:
-    """Send our own log lines to standard error, unless they have a handler.
-
-    Handlers and levels that a program has set stay as they are.
-    """
-    root = logging.getLogger("microquart")
-    if not root.handlers and not logging.getLogger().handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        root.addHandler(handler)
-        root.propagate = False
-    if root.level == logging.NOTSET:
-        root.setLevel(level.upper())

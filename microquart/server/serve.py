@@ -8,10 +8,9 @@ have the application shut down, close.
 """
 
 import asyncio
-import signal
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from logging import getLogger
 from typing import Any
@@ -21,15 +20,24 @@ import anyio.lowlevel
 
 from microquart.asgi import ASGIApplication
 from microquart.server import listen, log
+from microquart.server.access import AccessLog
 from microquart.server.anyio_shell import AnyioServer
 from microquart.server.asyncio_shell import AsyncioServer
+from microquart.server.crew import OK, STARTUP_FAILED
+from microquart.server.ids import named
+from microquart.server.leash import Leash, Overseer
 from microquart.server.lifespan import Lifespan, StartupFailed
-from microquart.server.settings import Settings, tls_context
+from microquart.server.names import ServerNames
+from microquart.server.process import Reins, pid_file, serve_as_worker
+from microquart.server.quota import Quota
+from microquart.server.settings import Certificates, Settings, stopping_soon
 from microquart.server.shells import Shells, service_of
+from microquart.server.systemd import Notifier, activated
+from microquart.server.watchdog import Watchdog
+from microquart.server.workers import is_supervisor, supervise
 
 logger = getLogger("microquart.server")
 
-OK, CANNOT_START, STARTUP_FAILED = 0, 1, 3  # exit codes of the process
 _TICK = 1.0  # seconds between two sweeps
 _STOPPING_TICK = 0.05  # while a stop waits for connections to end
 _SAY_EVERY = 1.0  # seconds of waiting before saying for what
@@ -40,21 +48,34 @@ Trigger = Callable[[], Awaitable[object]]
 def run(app: ASGIApplication, settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; return the exit code of the process.
 
+    With ``workers`` or ``reload`` set, others serve: each is the command line
+    of this process run anew, up to this call.
+
     Raises:
         BindError, ValueError: an address cannot be listened on.
-        OSError: a certificate cannot be read.
+        OSError: a certificate cannot be read, the pid file not be written.
     """
-    context = tls_context(settings)
+    if is_supervisor(settings):
+        return supervise(settings)
+    if settings.reload:
+        settings = stopping_soon(settings)
+    leash = Leash.inherited(settings.reload)
+    if leash is not None:
+        serve_as_worker()
+        settings = replace(settings, bind=leash.bind, pid_file=None)
+    settings = activated(settings)
+    certificates = Certificates(settings)
     sockets = listen.open_sockets(settings)
-    log.configure(settings.log_level)
+    log.configure(settings)
     options = {}
     if settings.loop == "uvloop":
         options["use_uvloop"] = True
-    return anyio.run(
-        partial(_until_signalled, app, settings, sockets, context),
-        backend="trio" if settings.loop == "trio" else "asyncio",
-        backend_options=options,
-    )
+    with pid_file(settings.pid_file):
+        return anyio.run(
+            partial(_until_told, app, settings, sockets, certificates, leash),
+            backend="trio" if settings.loop == "trio" else "asyncio",
+            backend_options=options,
+        )
 
 
 async def serve(
@@ -63,20 +84,22 @@ async def serve(
     *,
     shutdown_trigger: Trigger = anyio.sleep_forever,
     sockets: Sequence[socket.socket] | None = None,
-    context: ssl.SSLContext | None = None,
+    certificates: Certificates | None = None,
+    overseer: Overseer | None = None,
     ready: Callable[[list[str]], object] | None = None,
 ) -> None:
     """Serve until ``shutdown_trigger()`` returns, then stop in order.
 
-    ``sockets`` listen already; without them those of the settings are
-    opened.  ``ready`` is called with their URLs when connections are let in.
+    It stops after ``max_requests``, too.  ``sockets`` listen already; without
+    them those of the settings are opened.  ``ready`` is called with their
+    URLs when connections are let in.
 
     Raises:
         StartupFailed: the application could not start.
         BindError, ValueError: an address cannot be listened on.
     """
     settings = settings or Settings()
-    context = context or tls_context(settings)
+    certificates = certificates or Certificates(settings)
     listening = list(sockets or listen.open_sockets(settings))
     # The applications are told of a stop through the state: a stream that
     # would never end by itself can wait for this event.
@@ -85,28 +108,50 @@ async def serve(
     try:
         async with Lifespan(app, state, settings.lifespan) as lifespan:
             await lifespan.startup(settings.startup_timeout)
-            server = _server(app, settings, state)
+            quota = Quota(settings)
+            server = _server(quota.around(app), settings, state)
+            trigger = partial(_first, shutdown_trigger, quota.spent.wait)
             await _serve(
-                server, listening, context, shutdown_trigger, stopping, ready
+                server,
+                listening,
+                certificates,
+                trigger,
+                stopping,
+                overseer or Notifier(),
+                ready,
             )
             await lifespan.shutdown(settings.shutdown_timeout)
     finally:
         for listener in listening:
-            listen.close_socket(listener)
+            listen.close_socket(listener, settings.bind)
+
+
+async def _first(*triggers: Trigger) -> None:
+    """Wait until one of them returns."""
+
+    async def wait(trigger: Trigger) -> None:
+        await trigger()
+        group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for trigger in triggers:
+            group.start_soon(wait, trigger)
 
 
 async def _serve(
     server: Shells,
     listening: list[socket.socket],
-    context: ssl.SSLContext | None,
+    certificates: Certificates,
     shutdown_trigger: Trigger,
     stopping: anyio.Event,
+    overseer: Overseer,
     ready: Callable[[list[str]], object] | None,
 ) -> None:
     def admit(peer: socket.socket) -> None:
-        server.admit(peer, context)
+        server.admit(peer, certificates.context)
 
-    limit = listen.connection_limit(server.settings)
+    settings = server.settings
+    limit = listen.connection_limit(settings)
 
     async def room() -> None:
         # No event: nothing on the way of a closing connection should have
@@ -118,18 +163,20 @@ async def _serve(
         async with anyio.create_task_group() as accepting:
             for listener in listening:
                 accepting.start_soon(listen.accept, listener, admit, room)
-            accepting.start_soon(_tick, server)
-            urls = [
-                listen.url(each, context is not None) for each in listening
-            ]
-            logger.info("listening on %s", ", ".join(urls))
+            accepting.start_soon(_tick, server, overseer)
+            if settings.debug:
+                accepting.start_soon(Watchdog().run)
+            secure = certificates.context is not None
+            urls = [listen.url(each, secure) for each in listening]
+            overseer.ready(urls)
             if ready is not None:
                 ready(urls)
             await shutdown_trigger()
             accepting.cancel_scope.cancel()
+        overseer.stopping()
         for listener in listening:
             listen.drain(listener, admit)
-            listen.close_socket(listener)
+            listen.close_socket(listener, settings.bind)
         listening.clear()
         stopping.set()
         await _stop(server)
@@ -164,21 +211,29 @@ async def _until_idle(server: Shells) -> None:
                 logger.info("waiting for %s", what)
 
 
-async def _tick(server: Shells) -> None:
+async def _tick(server: Shells, overseer: Overseer) -> None:
     """The one clock of the server: it sweeps what has waited too long."""
     while True:
         await anyio.sleep(_TICK)
         server.sweep(anyio.current_time())
+        overseer.beat()
 
 
 def _server(
     app: ASGIApplication, settings: Settings, state: dict[str, Any]
 ) -> Shells:
+    if settings.server_names:
+        app = ServerNames(app, settings.server_names)
+    if settings.request_id:
+        app = named(app)
+    access_log = None
+    if settings.access_log:
+        access_log = AccessLog(settings.access_log_format, settings.log_json)
     return (AsyncioServer if _on_asyncio() else AnyioServer)(
         app=app,
         settings=settings,
         service=service_of(settings, state),
-        access_log=log.AccessLog() if settings.access_log else None,
+        access_log=access_log,
     )
 
 
@@ -190,36 +245,28 @@ def _on_asyncio() -> bool:
     return True
 
 
-async def _until_signalled(
+async def _until_told(
     app: ASGIApplication,
     settings: Settings,
     sockets: list[socket.socket],
-    context: ssl.SSLContext | None,
+    certificates: Certificates,
+    leash: Leash | None,
 ) -> int:
-    stop = anyio.Event()
     code = OK
-
-    async def watch(scope: anyio.CancelScope) -> None:
-        with anyio.open_signal_receiver(
-            signal.SIGINT, signal.SIGTERM
-        ) as signals:
-            async for number in signals:
-                if stop.is_set():
-                    logger.warning("stopping now")
-                    scope.cancel()
-                    return
-                logger.info("%s: stopping", signal.Signals(number).name)
-                stop.set()
-
     async with anyio.create_task_group() as group:
-        group.start_soon(watch, group.cancel_scope)
+        reins = Reins(group.cancel_scope, certificates)
+        if leash is None:
+            group.start_soon(reins.obey_signals)
+        else:
+            group.start_soon(reins.obey_supervisor, leash)
         try:
             await serve(
                 app,
                 settings,
-                shutdown_trigger=stop.wait,
+                shutdown_trigger=reins.stop.wait,
                 sockets=sockets,
-                context=context,
+                certificates=certificates,
+                overseer=leash,
             )
         except StartupFailed as error:
             logger.error("startup failed: %s", error, exc_info=error.__cause__)

@@ -6,16 +6,24 @@ environment variable (``MICROQUART_KEEP_ALIVE_TIMEOUT``).
 """
 
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from microquart.http.forwarded import FIELDS
 from microquart.protocol.limits import SECONDS, Limits
+from microquart.server.authority import Authority
+from microquart.server.tls import ServerContext
 
 
-def setting(default: Any, help: str) -> Any:
-    """Return a dataclass field that says what it is for."""
-    return field(default=default, metadata={"help": help})
+def setting(default: Any, help: str, **more: object) -> Any:
+    """Return a dataclass field that says what it is for.
+
+    ``more`` is for the command line: a ``metavar``, and whether it is
+    ``lines`` that an environment variable has.
+    """
+    return field(default=default, metadata={"help": help, **more})
 
 
 @dataclass(frozen=True)
@@ -26,11 +34,42 @@ class Settings:
         ("127.0.0.1:8000",),
         "Where to listen: HOST:PORT, [::1]:PORT, unix:PATH or fd://N.",
     )
+    socket_mode: str | None = setting(
+        None,
+        "Who may connect to a Unix socket: a mode in octal, as 660.",
+        metavar="MODE",
+    )
     backlog: int = setting(2048, "Connections that may wait to be accepted.")
     max_connections: int | None = setting(
         None,
         "Open connections at once; beyond them accepting pauses. "
         "The default is 0.8 of the descriptors, at most 10,000.",
+    )
+    limit_concurrency: int | None = setting(
+        None, "Requests at once; beyond them 503 with Retry-After."
+    )
+    max_requests: int | None = setting(
+        None, "Requests after which a process ends, to be replaced."
+    )
+    max_requests_jitter: int = setting(
+        0, "At most so many more, at random: not all end at once."
+    )
+    workers: int = setting(
+        0,
+        "Processes that serve, with another that keeps them; 0: this one "
+        "serves, alone.",
+    )
+    worker_timeout: float | None = setting(
+        30 * SECONDS, "Seconds without a sign of life: a worker is replaced."
+    )
+    reload: bool = setting(
+        False, "Development: start anew when a Python file changes."
+    )
+    reload_dir: tuple[Path, ...] = setting(
+        (), "Where the files are; the default is the current folder."
+    )
+    pid_file: Path | None = setting(
+        None, "A file for the number of this process."
     )
     loop: Literal["asyncio", "uvloop", "trio"] = setting(
         "asyncio", "The event loop."
@@ -44,7 +83,39 @@ class Settings:
     tls_handshake_timeout: float = setting(
         10 * SECONDS, "Seconds for a TLS handshake."
     )
+    https: bool = setting(
+        False,
+        "HTTPS in development: a certificate of an authority of your own.",
+    )
     root_path: str = setting("", "The path below which the application is.")
+    proxy_headers: bool = setting(
+        False,
+        "Believe what --forwarded-allow-ips say of client, scheme, host and "
+        "path.",
+    )
+    forwarded_allow_ips: tuple[str, ...] = setting(
+        (), "The proxies: addresses, networks, unix, or * for everyone."
+    )
+    forwarded_fields: tuple[str, ...] = setting(
+        FIELDS, "Which of their fields are believed.", metavar="FIELD"
+    )
+    proxy_protocol: bool = setting(
+        False,
+        "Serve --forwarded-allow-ips alone, who begin with a PROXY header "
+        "(version 1 or 2).",
+    )
+    server_names: tuple[str, ...] = setting(
+        (),
+        "Hosts that are served, as example.com or *.example.com; others are "
+        "answered 421.",
+        metavar="HOST",
+    )
+    response_fields: tuple[str, ...] = setting(
+        (),
+        "A field of each response that does not have it.",
+        metavar="'NAME: VALUE'",
+        lines=True,
+    )
     lifespan: Literal["auto", "on", "off"] = setting(
         "auto", "Whether the application is told of startup and shutdown."
     )
@@ -61,6 +132,14 @@ class Settings:
         5 * SECONDS, "Seconds for the application's shutdown."
     )
     access_log: bool = setting(True, "Log a line for each request.")
+    access_log_format: str | None = setting(
+        None, "Its format, with gunicorn's atoms: %(h)s %(r)s %(s)s %(L)s"
+    )
+    log_json: bool = setting(False, "Log JSON, an object a line.")
+    request_id: bool = setting(
+        False,
+        "Give each request an id, X-Request-ID, or keep the one it has.",
+    )
     server_header: bool = setting(True, "Send a Server field.")
     date_header: bool = setting(True, "Send a Date field.")
     log_level: str = setting(
@@ -95,10 +174,14 @@ class Settings:
 
 
 def development(settings: Settings) -> Settings:
+    """Return the settings of a server that somebody writes programs for."""
+    return replace(stopping_soon(settings), debug=True)
+
+
+def stopping_soon(settings: Settings) -> Settings:
     """Return settings whose stop takes a second, whatever is open."""
     return replace(
         settings,
-        debug=True,
         graceful_timeout=min(settings.graceful_timeout, 0.5 * SECONDS),
         cancel_timeout=min(settings.cancel_timeout, 0.2 * SECONDS),
         shutdown_timeout=min(settings.shutdown_timeout, 0.3 * SECONDS),
@@ -106,30 +189,53 @@ def development(settings: Settings) -> Settings:
     )
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
+def tls_context(settings: Settings) -> ServerContext | None:
     """Return the TLS context that the settings describe; None: no TLS.
 
     Raises:
         OSError: a file cannot be read, or is no certificate or key
             (ssl.SSLError is an OSError).
+        NoAuthority: HTTPS in development, and trustme is not installed.
     """
-    if settings.certfile is None:
+    certfile, keyfile = settings.certfile, settings.keyfile
+    if certfile is None and settings.https:
+        certfile = Authority().certificate_for(_hosts(settings.bind))
+    if certfile is None:
         return None
     # OpenSSL does not say which file it is that cannot be read.
-    for file in (settings.certfile, settings.keyfile, settings.ca_certs):
+    for file in (certfile, keyfile, settings.ca_certs):
         if file is not None:
             file.open("rb").close()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    context.load_cert_chain(
-        settings.certfile, settings.keyfile, settings.keyfile_password
-    )
+    context = ServerContext()
+    context.load_cert_chain(certfile, keyfile, settings.keyfile_password)
     if settings.ca_certs is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(settings.ca_certs)
     return context
+
+
+class Certificates:
+    """The TLS context of the next connection, which can be read anew.
+
+    Raises:
+        OSError: as ``tls_context``.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.context = tls_context(settings)
+
+    def renew(self) -> None:
+        """Read the files again; connections that are open keep theirs."""
+        self.context = tls_context(self._settings)
+
+
+def _hosts(bind: Iterable[str]) -> list[str]:
+    return [
+        text.rpartition(":")[0].strip("[]")
+        for text in bind
+        if not text.startswith(("unix:", "fd:"))
+    ]
 
 
 def _names(kind: type[Settings] | type[Limits]) -> set[str]:

@@ -14,12 +14,18 @@ from email.utils import formatdate
 from logging import getLogger
 from typing import Any, Protocol
 
+import anyio
 from anyio.abc import TaskGroup
 
 from microquart.asgi import ASGIApplication
 from microquart.http.errors import ClientDisconnected
 from microquart.protocol import Connection, Peer, Service, Stream, connect
-from microquart.server.log import AccessLog, describe
+from microquart.protocol.stream import READ_BY_US
+from microquart.server.access import AccessLog
+from microquart.server.fields import parse_fields
+from microquart.server.forwarding import forwarding, trusted_proxies
+from microquart.server.log import describe
+from microquart.server.proxy_protocol import Header, receive_header
 from microquart.server.settings import Settings
 
 logger = getLogger("microquart.server")
@@ -67,6 +73,8 @@ class Shells:
         self.joining = 0  # accepted, but still in their TLS handshake
         self.stopping = False
         self.group: TaskGroup
+        self._proxies = trusted_proxies(self.settings)
+        self._own_fields = parse_fields(self.settings.response_fields)
         self.renew_fields()
 
     def admit(
@@ -74,6 +82,17 @@ class Shells:
     ) -> None:
         """Take a connection that was accepted."""
         raise NotImplementedError
+
+    async def header(self, peer: socket.socket) -> Header | None:
+        """Read the PROXY header, if the settings ask for one.
+
+        Raises:
+            ProtocolError, OSError: none came in time from a trusted proxy.
+        """
+        if not self.settings.proxy_protocol:
+            return None
+        with anyio.fail_after(self.settings.tls_handshake_timeout):
+            return await receive_header(peer, self._proxies)
 
     def connect(
         self, alpn: str | None, first: bytes, peer: Peer, now: float
@@ -86,7 +105,7 @@ class Shells:
 
     def renew_fields(self) -> None:
         """Bring the date of the response fields up to now."""
-        fields = []
+        fields = self._own_fields.copy()
         if self.settings.date_header:
             now = formatdate(time.time(), usegmt=True)
             fields.append((b"date", now.encode()))
@@ -181,4 +200,8 @@ def service_of(settings: Settings, state: dict[str, Any] | None) -> Service:
         limits=replace(settings.limits),
         root_path=settings.root_path.rstrip("/"),
         state=state,
+        read_by_us=READ_BY_US.union(
+            name for name, _ in parse_fields(settings.response_fields)
+        ),
+        proxied=forwarding(settings),
     )

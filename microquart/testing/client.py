@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack
+from weakref import WeakKeyDictionary
 
 from microquart.asgi import ASGIApplication
 from microquart.context import Context, current
@@ -29,8 +30,8 @@ from microquart.testing.utils import (
     HeadersSource,
     make_test_body_with_headers,
     sentinel,
-    server_name,
 )
+from microquart.testing.utils import server_name as name_of_server
 from microquart.wrappers.response import Response
 
 # As browsers have it: whoever is sent on so often runs in a circle.
@@ -74,6 +75,9 @@ class QuartClient:
         self.push_promises: list[tuple[str, Headers]] = []
         # What lifespan startup left for the requests; see TestApp.
         self.state: Mapping[str, Any] | None = None
+        # The request that a response answers, for a redirect to repeat it.
+        self._answered: WeakKeyDictionary[Response, Outgoing]
+        self._answered = WeakKeyDictionary()
         self._kept: tuple[Context, ContextVariables, Token[Context]] | None = (
             None
         )
@@ -109,26 +113,24 @@ class QuartClient:
             Exception: what the application raises, which it does if
                 ``app.testing`` is set.
         """
-        outgoing = Outgoing.to(
-            self.app,
+        response = await self._make_request(
             path,
-            method=method,
-            headers=headers,
-            query_string=query_string,
-            scheme=scheme,
-            root_path=root_path,
-            http_version=http_version,
-            scope_base=self._with_state(scope_base),
-            auth=auth,
-            subdomain=subdomain,
-            body=make_test_body_with_headers(
-                data=data, form=form, files=files, json=json, app=self.app
-            ),
+            method,
+            headers,
+            data,
+            form,
+            files,
+            query_string,
+            json,
+            scheme,
+            root_path,
+            http_version,
+            scope_base,
+            auth,
+            subdomain,
         )
-        self.push_promises = []
-        response = await self._exchange(outgoing)
         if follow_redirects:
-            response = await self._follow(outgoing, response)
+            response = await self._follow(response)
         return response
 
     async def get(self, path: str, **options: Unpack[Options]) -> Response:
@@ -158,6 +160,45 @@ class QuartClient:
     async def query(self, path: str, **options: Unpack[Options]) -> Response:
         return await self.open(path, method="QUERY", **options)
 
+    # Extensions override this: quart-schema takes models for the values.
+    async def _make_request(
+        self,
+        path: str,
+        method: str,
+        headers: HeadersSource | None,
+        data: str | bytes | None,
+        form: Form | None,
+        files: Files | None,
+        query_string: Mapping[str, Any] | None,
+        json: Any,
+        scheme: str,
+        root_path: str,
+        http_version: str,
+        scope_base: Mapping[str, Any] | None,
+        auth: Auth | None = None,
+        subdomain: str | None = None,
+    ) -> Response:
+        outgoing = Outgoing.to(
+            self.app,
+            path,
+            method=method,
+            headers=headers,
+            query_string=query_string,
+            scheme=scheme,
+            root_path=root_path,
+            http_version=http_version,
+            scope_base=self._with_state(scope_base),
+            auth=auth,
+            subdomain=subdomain,
+            body=make_test_body_with_headers(
+                data=data, form=form, files=files, json=json, app=self.app
+            ),
+        )
+        self.push_promises = []
+        response = await self._exchange(outgoing)
+        self._answered[response] = outgoing
+        return response
+
     async def _exchange(self, outgoing: Outgoing) -> Response:
         self._add_cookies(outgoing.headers, outgoing.url)
         scope = outgoing.http_scope(self.preserve_context)
@@ -178,9 +219,8 @@ class QuartClient:
             self.cookie_jar.extract(fields, outgoing.url)
         return response
 
-    async def _follow(
-        self, outgoing: Outgoing, response: Response
-    ) -> Response:
+    async def _follow(self, response: Response) -> Response:
+        outgoing = self._answered[response]
         for _ in range(MAX_REDIRECTS):
             location = response.headers.get("location")
             if response.status_code not in MOVED or location is None:
@@ -294,7 +334,7 @@ class QuartClient:
 
     def set_cookie(
         self,
-        server_name: str,
+        server_name: str | None,
         key: str,
         value: str = "",
         max_age: int | timedelta | None = None,
@@ -305,7 +345,10 @@ class QuartClient:
         httponly: bool = False,
         samesite: str | None = None,
     ) -> None:
-        """Put a cookie into the jar, as if ``server_name`` had set it."""
+        """Put a cookie into the jar, as if ``server_name`` had set it.
+
+        None stands for the host that requests go to by themselves.
+        """
         field = dump_cookie(
             key,
             value,
@@ -318,11 +361,12 @@ class QuartClient:
             samesite=samesite,
         )
         # By https, as only then a Secure cookie can be set.
-        self._jar().extract([field], f"https://{server_name}{path}")
+        host = server_name or name_of_server(self.app)
+        self._jar().extract([field], f"https://{host}{path}")
 
     def delete_cookie(
         self,
-        server_name: str,
+        server_name: str | None,
         key: str,
         path: str = "/",
         domain: str | None = None,
@@ -348,7 +392,7 @@ class QuartClient:
         if not isinstance(self.app, SessionHolder):
             raise RuntimeError(f"{self.app!r} has no sessions")
         headers = Headers(options.pop("headers", None))
-        host = headers.get("Host") or server_name(self.app)
+        host = headers.get("Host") or name_of_server(self.app)
         scheme = options.get("scheme", "http")
         self._add_cookies(headers, f"{scheme}://{host}{path}")
         transaction = Transaction(

@@ -44,6 +44,7 @@ from microquart.wrappers.conditional import (
     requested_range,
 )
 from microquart.wrappers.response_fields import ResponseFields
+from microquart.wrappers.wsgi import WSGIResponse, body_of
 
 Status: TypeAlias = int | str | HTTPStatus
 HeadersValue: TypeAlias = (
@@ -351,9 +352,9 @@ class NotAResponse(TypeError):
 
 @runtime_checkable
 class HasResponse(Protocol):
-    """An exception that can be answered, as an HTTPException can."""
+    """An exception that can be answered: an HTTPException, or Werkzeug's."""
 
-    def get_response(self) -> Response: ...
+    def get_response(self) -> object: ...
 
 
 def response_from(
@@ -422,7 +423,12 @@ def _response(
     ):
         return response_class(value)
     if isinstance(value, Exception) and isinstance(value, HasResponse):
-        return value.get_response()
+        value = value.get_response()
+        if isinstance(value, Response):
+            return value
+    if isinstance(value, WSGIResponse):
+        fields = Headers(list(value.headers))
+        return response_class(body_of(value), value.status, fields)
     raise NotAResponse(value, _problem(value))
 
 

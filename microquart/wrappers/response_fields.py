@@ -5,7 +5,7 @@ gives the value again.
 """
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from microquart.http.auth import WWWAuthenticate
@@ -37,11 +37,43 @@ from microquart.wrappers.attributes import (
 )
 
 
+MAX_COOKIE_SIZE = 4093  # bytes, what clients keep at least
+
+
+def _nobody() -> int:
+    return MAX_COOKIE_SIZE
+
+
+_find = _nobody
+
+
+def ask(find: Callable[[], int]) -> None:
+    """Have responses ask ``find`` how large a cookie may be.
+
+    The application decides, and this module is below it.
+    """
+    global _find
+    _find = find
+
+
 class ResponseFields:
     """What Response has for single fields."""
 
     headers: Headers
-    max_cookie_size = 4093  # bytes of a Set-Cookie; beyond, a warning
+    _max_cookie_size: int | None = None
+
+    @property
+    def max_cookie_size(self) -> int:
+        """The bytes of a Set-Cookie beyond which a warning is given; 0: none.
+
+        Unless set, it is MAX_COOKIE_SIZE of the current application.
+        """
+        size = self._max_cookie_size
+        return _find() if size is None else size
+
+    @max_cookie_size.setter
+    def max_cookie_size(self, value: int) -> None:
+        self._max_cookie_size = value
 
     # -- the content --
 

@@ -3,8 +3,8 @@
     python tests/bench/server.py [--requests 300] [NAME ...]
 
 Each server runs twice in a process of its own under valgrind's callgrind
-(Debian's package valgrind), for N and for 2N requests over one keep-alive
-connection; the difference, divided by N, is what one request costs, the
+(Debian's package valgrind), for N and for 2N requests (HTTP/2: 32 at a time;
+ws: messages of 32 bytes, echoed) over one connection; the difference, divided by N, is what one request costs, the
 start-up left out.  Instructions, unlike times, are the same whatever else the
 machine does.  Nothing is asserted: the table is to be read.
 """
@@ -18,28 +18,36 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from loads import LOADS
+
+Load = Callable[[socket.socket, int], None]
 
 HERE = Path(__file__).parent
 PORT = 8377
-REQUEST = (
-    b"GET /json HTTP/1.1\r\nHost: 127.0.0.1:8377\r\n"
-    b"User-Agent: bench\r\nAccept: */*\r\n\r\n"
-)
-
+MICROQUART = ["-m", "microquart", "run"]
 SERVERS = {
-    "microquart + bare": ["-m", "microquart", "run", "apps:bare"],
-    "uvicorn[h11] + bare": ["-m", "uvicorn", "apps:bare"],
-    "hypercorn + bare": ["-m", "hypercorn", "apps:bare"],
-    "microquart + view": ["-m", "microquart", "run", "apps_view:app"],
-    "uvicorn[h11] + starlette": ["-m", "uvicorn", "apps_starlette:app"],
-    "hypercorn + quart": ["-m", "hypercorn", "apps_quart:app"],
+    "h1 microquart + bare": [*MICROQUART, "apps:bare"],
+    "h1 uvicorn[h11] + bare": ["-m", "uvicorn", "apps:bare"],
+    "h1 hypercorn + bare": ["-m", "hypercorn", "apps:bare"],
+    "h1 microquart + view": [*MICROQUART, "apps_view:app"],
+    "h1 uvicorn[h11] + starlette": ["-m", "uvicorn", "apps_starlette:app"],
+    "h1 hypercorn + quart": ["-m", "hypercorn", "apps_quart:app"],
+    "h2 floor": ["floors.py", "h2", str(PORT)],
+    "h2 microquart + bare": [*MICROQUART, "apps:bare"],
+    "h2 hypercorn + bare": ["-m", "hypercorn", "apps:bare"],
+    "ws floor": ["floors.py", "ws", str(PORT)],
+    "ws microquart + bare": [*MICROQUART, "apps:bare"],
+    "ws uvicorn[wsproto] + bare": ["-m", "uvicorn", "apps:bare"],
+    "ws hypercorn + bare": ["-m", "hypercorn", "apps:bare"],
 }
 OPTIONS = {
     "microquart": ["--port", str(PORT), "--no-access-log"],
     "uvicorn": [
         *("--port", str(PORT), "--http", "h11", "--loop", "asyncio"),
-        *("--no-access-log", "--log-level", "warning"),
+        *("--no-access-log", "--log-level", "warning", "--ws", "wsproto"),
     ],
     "hypercorn": [
         *("--bind", f"127.0.0.1:{PORT}", "--log-level", "warning"),
@@ -49,7 +57,7 @@ OPTIONS = {
 
 
 def options(name: str) -> list[str]:
-    return OPTIONS[name.replace("[", " ").split()[0]]
+    return OPTIONS.get(name.replace("[", " ").split()[1], [])
 
 
 def connect() -> socket.socket:
@@ -64,18 +72,7 @@ def connect() -> socket.socket:
             time.sleep(0.1)
 
 
-def ask(client: socket.socket, times: int) -> None:
-    for _ in range(times):
-        client.sendall(REQUEST)
-        answer = b""
-        while not answer.rstrip().endswith(b"}"):
-            data = client.recv(65536)
-            if not data:
-                raise SystemExit(f"cut after {answer!r}")
-            answer += data
-
-
-def instructions(command: list[str], times: int) -> int:
+def instructions(command: list[str], load: Load, times: int) -> int:
     """Count what a server executes from its start to its end."""
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
@@ -93,7 +90,7 @@ def instructions(command: list[str], times: int) -> int:
         )
         try:
             with connect() as client:
-                ask(client, times)
+                load(client, times)
         finally:
             process.send_signal(signal.SIGINT)
             _, log = process.communicate(timeout=120)
@@ -105,14 +102,15 @@ def instructions(command: list[str], times: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--requests", type=int, default=320)
     parser.add_argument("names", nargs="*", default=list(SERVERS))
     arguments = parser.parse_args()
     for name in arguments.names:
         command = [*SERVERS[name], *options(name)]
-        instructions(command, 1)  # writes the byte code
-        few = instructions(command, arguments.requests)
-        many = instructions(command, 2 * arguments.requests)
+        load = LOADS[name.split()[0]]
+        instructions(command, load, 1)  # writes the byte code
+        few = instructions(command, load, arguments.requests)
+        many = instructions(command, load, 2 * arguments.requests)
         each = (many - few) / arguments.requests
         print(f"{name:28} {each / 1000:8.0f} k instructions", flush=True)
 

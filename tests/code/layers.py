@@ -35,6 +35,7 @@ FLOORS = {
         " | wrappers.attributes > wrappers.response_fields > wrappers.response"
         " | wrappers.bodies > wrappers.uploads > formparser"
         " | wrappers.request_fields > wrappers.base"
+        " | wrappers.wsgi > wrappers.response | exceptions > adoption"
         " | exceptions > files | wrappers.response > sessions"
         " | wrappers.response > json.reading > json.provider > json"
     ),
@@ -48,6 +49,7 @@ FLOORS = {
     "application": "app",
     "names": (
         "globals > helpers > views > __init__ | ctx | utils | datastructures"
+        " | as_quart > __init__"
     ),
     "core": (
         "protocol.limits > protocol.stream > protocol.ws > protocol.h1"
@@ -56,6 +58,7 @@ FLOORS = {
         " | protocol.limits > protocol.frames > protocol.flow > protocol.h2"
         " | protocol.frames > protocol.gate > protocol.h2"
         " | protocol.limits > protocol.deflate > protocol.ws"
+        " | protocol.ws_frames > protocol.ws"
         " | protocol.compression > protocol.h2"
         " | protocol.stream > protocol.flow"
         " | protocol.ws > protocol.h2 > protocol"
@@ -144,6 +147,7 @@ LIBRARIES = {
 HEAVY = {"jinja2", "click", "multipart", "itsdangerous"}
 EXTRAS = {"trio", "uvloop", "watchfiles", "trustme", "prometheus_client"}
 LATE = {
+    ("__init__", "as_quart"),
     ("app", "commands"),
     ("app", "environment"),
     ("app", "testing"),

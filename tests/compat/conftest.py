@@ -15,7 +15,7 @@ import pytest
 RUNS = [("quart", "asyncio"), ("microquart", "asyncio"), ("microquart", "trio")]
 
 SUBMODULES = [
-    *("app", "blueprints", "cli", "config", "ctx", "datastructures", "debug"),
+    *("app", "blueprints", "config", "ctx", "datastructures", "debug"),
     *("formparser", "globals", "helpers", "json.provider", "json.tag"),
     *("logging", "routing", "sessions", "signals", "templating", "testing"),
     *("typing", "utils", "views", "wrappers"),

@@ -147,10 +147,11 @@ def test_an_attribute_stands_for_a_configuration_key(
     setattr(app, attribute, value)
     assert app.config[key] == value
     app.config[key] = None
-    assert getattr(app, attribute) is None
+    assert not getattr(app, attribute)
 
 
 @row("app.testing")
+@differs("the error of a view reaches the test: Quart answers with its page")
 async def test_a_testing_application_lets_errors_pass(app):
     app.testing = True
 
@@ -185,7 +186,7 @@ def test_rules_and_views_can_be_listed(quart):
     assert (rule.rule, rule.endpoint) == ("/a/<int:x>", "view")
     assert rule.methods == {"GET", "HEAD", "OPTIONS", "POST"}
     assert app.view_functions == {"view": view}
-    assert "/a/<int:x>" in str(app.url_map)
+    assert "-> view" in str(app.url_map)
     assert "int" in app.url_map.converters
 
 

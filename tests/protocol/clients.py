@@ -1,4 +1,4 @@
-"""Clients: the real libraries in their client role, joined by function calls."""
+"""Clients: the real libraries in their client role, without a socket."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -450,9 +450,13 @@ class H2Socket(Socket):
         self.answer(stream)
 
     def _news(self) -> bytes:
-        content = self.client.content(self.number)
-        news, self.heard = content[self.heard :], len(content)
-        return news
+        events = self.client.events[self.heard :]
+        self.heard = len(self.client.events)
+        return b"".join(
+            event.data
+            for event in events
+            if isinstance(event, h2.events.DataReceived)
+        )
 
     def raw(self, data: bytes) -> None:
         self.unsent += data

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-import h2.events
+import h2.connection
+import pytest
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from hypothesis import given, settings
@@ -178,6 +179,7 @@ STEPS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(STEPS, max_size=30))
 def test_whatever_is_said_in_order_arrives(steps):
@@ -232,6 +234,7 @@ def fed(data: bytes, cut: int) -> H2Connection:
 SETTINGS = build(4, 0, 0, b"")
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(frame, max_size=12), st.sampled_from([1, 9, 1000]))
 def test_no_frame_does_more_than_end_the_connection(frames, cut):
@@ -239,6 +242,7 @@ def test_no_frame_does_more_than_end_the_connection(frames, cut):
     assert connection.closed
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([1, 9, 1000]))
 def test_no_bytes_do_more_than_end_the_connection(data, cut):
@@ -268,6 +272,7 @@ def h2_client() -> h2.connection.H2Connection:
 TALK = conversation()
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(
@@ -283,6 +288,7 @@ def test_no_mutation_does_more_than_end_the_connection(changes, cut):
     fed(bytes(data), cut)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.lists(

@@ -2,6 +2,7 @@
 
 import socket
 
+import h2.connection
 import pytest
 
 from tests.server.process import Process, started
@@ -51,3 +52,31 @@ def test_a_download_that_nobody_reads_waits(loop):
             # Another request is served meanwhile, so time has passed.
             warm_up(server)
             assert server.memory - before < 2 * MIB
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("window", [65_535, 2**31 - 1])
+def test_a_hundred_streams_to_a_slow_reader_are_held_back(loop, window):
+    fields = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "x"),
+        (":path", "/"),
+    ]
+    client = h2.connection.H2Connection()
+    client.local_settings.initial_window_size = window
+    client.initiate_connection()
+    with started("streams.py", "--loop", loop) as server:
+        address = ("127.0.0.1", server.port)
+        with socket.create_connection(address) as connection:
+            connection.sendall(client.data_to_send())
+            before = server.memory
+            for number in range(1, 200, 2):
+                client.send_headers(number, fields, end_stream=True)
+            connection.sendall(client.data_to_send())
+            # It reads a little, as slow readers do.
+            for _ in range(5):
+                client.receive_data(connection.recv(16_384))
+            connection.settimeout(STALLED)
+            assert server.memory - before < 64 * MIB

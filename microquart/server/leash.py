@@ -1,0 +1,119 @@
+"""What ties a worker to its supervisor: two pipes, and the sockets.
+
+The worker reads orders from one pipe: a byte each, and the end of the pipe is
+the end of the supervisor, however that came about.  It says how it is on the
+other one, a line each.
+"""
+
+import os
+import sys
+import sysconfig
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol, Self
+
+import anyio
+
+# "supervisor orders news socket ...": its pid, and our descriptors.
+VARIABLE = "MICROQUART_WORKER"
+
+STOP, NOW = b"s", b"n"  # the orders
+
+INSTALLED = tuple(
+    f"{sysconfig.get_path(name)}{os.sep}"
+    for name in ("stdlib", "platlib", "purelib")
+)
+
+
+class Overseer(Protocol):
+    """Who wants to know how a server is."""
+
+    def ready(self, urls: list[str]) -> None:
+        """It lets connections in."""
+
+    def beat(self) -> None:
+        """Its loop turns; said each second."""
+
+    def stopping(self) -> None:
+        """It accepts nothing new."""
+
+
+class Leash:
+    """The worker's ends of both pipes."""
+
+    def __init__(
+        self, orders: int, news: int, sockets: Sequence[int], reload: bool
+    ) -> None:
+        self._orders = orders
+        self._news = news
+        self._imports = Imports() if reload else None
+        self.bind = tuple(f"fd://{number}" for number in sockets)
+        for number in (orders, news, *sockets):
+            os.set_inheritable(number, False)
+        os.set_blocking(news, False)
+
+    @classmethod
+    def inherited(cls, reload: bool = False) -> Self | None:
+        """Return the leash of this process; None: it is nobody's worker.
+
+        With ``reload`` it tells which files the application has imported.
+        """
+        held = os.environ.get(VARIABLE, "").split()
+        # Programs that a worker starts have the variable too, but another
+        # parent.
+        if not held or int(held[0]) != os.getppid():
+            return None
+        orders, news, *sockets = map(int, held[1:])
+        return cls(orders, news, sockets, reload)
+
+    async def order(self) -> bytes:
+        """Wait for an order, STOP or NOW; empty: the supervisor has died."""
+        await anyio.wait_readable(self._orders)
+        return os.read(self._orders, 1)
+
+    # -- as an Overseer --
+
+    def ready(self, urls: list[str]) -> None:
+        self._say("ready")
+        self._tell_imports()
+
+    def beat(self) -> None:
+        self._say("beat")
+        self._tell_imports()
+
+    def stopping(self) -> None:
+        self._say("stopping")
+
+    # -- inside --
+
+    def _tell_imports(self) -> None:
+        if self._imports is not None:
+            for path in self._imports.added():
+                self._say(f"imported {path}")
+
+    def _say(self, line: str) -> None:
+        # A supervisor that has died, or that is far behind, hears nothing.
+        with suppress(BrokenPipeError, BlockingIOError):
+            os.write(self._news, os.fsencode(f"{line}\n"))
+
+
+class Imports:
+    """The files of this process's modules, without what is installed."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def added(self) -> list[str]:
+        """Return those that were imported since the last call."""
+        if len(self._known) == len(sys.modules):
+            return []
+        names = sys.modules.keys() - self._known
+        self._known |= names
+        files = [
+            getattr(sys.modules[name], "__file__", None) for name in names
+        ]
+        return [
+            os.path.abspath(file)
+            for file in files
+            if isinstance(file, str) and not file.startswith(INSTALLED)
+        ]

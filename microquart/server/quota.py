@@ -1,0 +1,92 @@
+"""How many requests a server takes: at once, and in its life.
+
+Stands before the application as ASGI, and only if one of the limits is set.
+"""
+
+import random
+from logging import getLogger
+
+import anyio
+
+from microquart.asgi import (
+    ASGIApplication,
+    FieldList,
+    Receive,
+    Scope,
+    Send,
+)
+from microquart.server.settings import Settings
+
+logger = getLogger("microquart.server")
+
+RETRY_AFTER = b"1"  # seconds
+BODY = b"Service Unavailable"
+FIELDS: FieldList = [
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"retry-after", RETRY_AFTER),
+]
+
+
+class Quota:
+    """Counts requests and WebSockets.
+
+    ``spent`` is set when there have been as many as ``max_requests``, and
+    some more, so that workers do not all end at the same time.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.spent = anyio.Event()
+        self._limit = settings.limit_concurrency
+        self._open = 0
+        self._left = -1  # never reaches zero
+        if settings.max_requests is not None:
+            more = random.randint(0, settings.max_requests_jitter)
+            self._left = max(1, settings.max_requests + more)
+
+    @property
+    def limits(self) -> bool:
+        """Whether there is anything to count."""
+        return self._limit is not None or self._left >= 0
+
+    def around(self, app: ASGIApplication) -> ASGIApplication:
+        """Return the application, with the counting before it."""
+        if not self.limits:
+            return app
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            if self._limit is not None and self._open >= self._limit:
+                logger.warning(
+                    "answered 503: %d requests are open", self._open
+                )
+                await refuse(scope, receive, send)
+                return
+            self._open += 1
+            self._left -= 1
+            if not self._left:
+                logger.info("stopping: enough requests for one process")
+                self.spent.set()
+            try:
+                await app(scope, receive, send)
+            finally:
+                self._open -= 1
+
+        return counted
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer 503, and say when to come again."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send(
+            {
+                "type": "websocket.http.response.start",
+                "status": 503,
+                "headers": FIELDS,
+            }
+        )
+        await send({"type": "websocket.http.response.body", "body": BODY})
+        return
+    await send(
+        {"type": "http.response.start", "status": 503, "headers": FIELDS}
+    )
+    await send({"type": "http.response.body", "body": BODY})
