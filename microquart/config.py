@@ -176,21 +176,23 @@ class Config(dict[str, Any]):
 
     def from_prefixed_env(
         self,
-        prefix: str = ENV_PREFIX,
+        prefix: str | None = None,
         *,
         loads: Callable[[str], Any] = json.loads,
     ) -> bool:
         """Load every environment variable that begins with ``prefix_``.
 
-        A value that ``loads`` refuses stays a string.  Double underscores
+        Without a prefix it is ``MICROQUART``, and ``QUART`` where that says
+        nothing.  A value that ``loads`` refuses stays a string.  Double underscores
         lead into dictionaries, which are made where they are missing:
         ``MICROQUART_MAIL__PORT=25`` sets ``config["MAIL"]["PORT"]``.
         """
-        start = f"{prefix}_"
-        for name in sorted(os.environ):
-            if name.startswith(start):
-                value = _loaded(os.environ[name], loads)
-                self._set_nested(name[len(start) :].split("__"), value)
+        prefixes = (FORMER_PREFIX, ENV_PREFIX) if prefix is None else (prefix,)
+        for start in [f"{each}_" for each in prefixes]:
+            for name in sorted(os.environ):
+                if name.startswith(start):
+                    value = _loaded(os.environ[name], loads)
+                    self._set_nested(name[len(start) :].split("__"), value)
         return True
 
     def get_namespace(

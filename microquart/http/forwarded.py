@@ -222,13 +222,13 @@ def parse_node(text: str) -> Client:
     (None, None)
     """
     node = _NODE(text)
-    if node is None:
+    if node is None or (port := int(node[3] or 0)) > 0xFFFF:
         return None
     try:
         address = _unmapped(ip_address(node[1] or node[2] or node[4]))
     except ValueError:
         return None
-    return str(address), int(node[3] or 0)
+    return str(address), port
 
 
 def elements_from_the_right(values: list[str]) -> Iterator[dict[str, str]]:

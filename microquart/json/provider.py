@@ -113,7 +113,7 @@ class DefaultJSONProvider(JSONProvider):
         # A subclass may have a dumps() of its own; then that is asked.
         if type(self).dumps is not DefaultJSONProvider.dumps:
             return self.dumps(obj, separators=(",", ":"))
-        self._encode_compact = self._encoder(separators=(",", ":")).encode
+        self._encode_compact = one_shot(self._encoder(separators=(",", ":")))
         return self._encode_compact(obj)
 
     def _encoder(
@@ -126,6 +126,39 @@ class DefaultJSONProvider(JSONProvider):
             "allow_nan": False,
         }
         return cls(**{**ours, **options})
+
+
+def one_shot(encoder: json.JSONEncoder) -> Callable[[Any], str]:
+    """Return what ``encoder.encode`` does, for many small objects.
+
+    CPython makes an encoder in C for each call, which takes longer than the
+    encoding; here it is made once, if there is one.
+    """
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    text = json.encoder.encode_basestring
+    if encoder.ensure_ascii:
+        text = json.encoder.encode_basestring_ascii
+    parts = make(
+        None,
+        encoder.default,
+        text,
+        None,
+        encoder.key_separator,
+        encoder.item_separator,
+        encoder.sort_keys,
+        encoder.skipkeys,
+        encoder.allow_nan,
+    )
+
+    def encode(obj: Any) -> str:
+        try:
+            return "".join(parts(obj, 0))
+        except RecursionError:
+            return encoder.encode(obj)  # it can tell a circle from depth
+
+    return encode
 
 
 def _content(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -38,12 +38,8 @@ from microquart.protocol.stream import (
     Stream,
     http_scope,
 )
-from microquart.protocol.ws import (
-    Handshake,
-    WebSocketStream,
-    read_handshake,
-    websocket_scope,
-)
+from microquart.protocol.ws import WebSocketStream, websocket_scope
+from microquart.protocol.ws_handshake import Handshake, read_handshake
 
 # RFC 9112 7.1: size, extensions; 16 digits are all that a length can have.
 _CHUNK_LINE = re.compile(

@@ -2,9 +2,9 @@
 
 h2 knows the states of the connection and of each stream, header compression
 and the windows.  Around it stands what a server in public needs: every frame
-is looked at before h2 sees it (``frames``) and is fed to it alone, so that an
+is looked at before h2 sees it (``gate``) and is fed to it alone, so that an
 error concerns one frame and takes no other event with it; request heads are
-checked here (``head``), for h2 would end the whole connection where one
+checked here (``h2_head``), for h2 would end the whole connection where one
 stream is malformed; and what waits to be sent waits in ``flow``.
 
 The windows say who may be ahead of whom.  The connection's is reopened as
@@ -39,12 +39,8 @@ from microquart.protocol.stream import (
     Stream,
     http_scope,
 )
-from microquart.protocol.ws import (
-    Handshake,
-    WebSocketStream,
-    read_handshake,
-    websocket_scope,
-)
+from microquart.protocol.ws import WebSocketStream, websocket_scope
+from microquart.protocol.ws_handshake import Handshake, read_handshake
 
 # Our encoder's table, whatever the peer would keep: hpack searches it in
 # line, so a large one costs time with each field.
@@ -95,7 +91,7 @@ class H2Connection:
             h2.config.H2Configuration(
                 client_side=False,
                 header_encoding=None,
-                # Fields are checked in ``head`` and in ``stream``, once.
+                # Fields are checked in ``h2_head`` and in ``stream``, once.
                 validate_inbound_headers=False,
                 normalize_inbound_headers=False,
                 validate_outbound_headers=False,

@@ -1,22 +1,15 @@
-"""One WebSocket: its handshake on either carrier, and its messages.
+"""One WebSocket, on either carrier: what passes for ASGI, and in what order.
 
-The handshake is a request like any other, read by the connection already;
-``read_handshake`` looks at what is a WebSocket's own in it (RFC 6455 section
-4.2, RFC 8441 section 5).  After it the bytes of the carrier, an HTTP/1.1
-connection or a stream of HTTP/2, pass through wsproto, which knows frames.
-Pings are answered and a close is echoed at once, and no application is woken
-for them.
+The bytes of the carrier, an HTTP/1.1 connection or a stream of HTTP/2, pass
+through wsproto, which knows frames.  Pings are answered and a close is echoed
+at once, and no application is woken for them.
 
 Half a message may grow to its limit.  Behind a whole one that nobody has
 taken, nothing is given back to the carrier, so a peer can be ahead of the
 application by ``ws_unread`` bytes and no more.
 """
 
-import base64
-import binascii
-import hashlib
 from collections import deque
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from wsproto.connection import Connection, ConnectionState
@@ -45,7 +38,6 @@ from microquart.asgi import (
 )
 from microquart.http.errors import (
     ClientDisconnected,
-    ProtocolError,
     UnexpectedMessage,
 )
 from microquart.http.targets import decode_path
@@ -57,8 +49,8 @@ from microquart.protocol.stream import (
     checked_fields,
 )
 from microquart.protocol.ws_frames import SHORT, Frames
+from microquart.protocol.ws_handshake import Handshake, accept_key
 
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _RECEIVE: Final = "websocket.receive"
 _LOST = 1006  # RFC 6455 7.4.1: no close frame came
 # What one message costs us beside its content.
@@ -73,52 +65,6 @@ _NOT_IN_ACCEPT = frozenset(
         b"upgrade",
     ]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """What a client asks for, beside what every request has."""
-
-    key: bytes | None  # HTTP/1.1 only
-    subprotocols: list[str]
-    extensions: str  # the offers, joined with commas
-
-
-def read_handshake(fields: FieldList, keyed: bool) -> Handshake:
-    """Return what the fields of an opening handshake say.
-
-    ``keyed``: over HTTP/1.1 the client proves with a key that it means it.
-
-    Raises:
-        ProtocolError: it is none; ``status`` is 400, or 426 for a version.
-    """
-    own: dict[bytes, list[bytes]] = {}
-    for name, value in fields:
-        if name.startswith(b"sec-websocket-"):
-            own.setdefault(name[14:], []).append(value)
-    if own.get(b"version") != [b"13"]:
-        raise ProtocolError(
-            "the version of WebSocket has to be 13", 426 if keyed else 400, 0
-        )
-    keys = own.get(b"key", [])
-    if keyed and not (len(keys) == 1 and _is_key(keys[0])):
-        raise ProtocolError("Sec-WebSocket-Key is no key of 16 bytes", code=0)
-    protocols = b",".join(own.get(b"protocol", [])).decode("latin-1")
-    offers = b",".join(own.get(b"extensions", [])).decode("latin-1")
-    return Handshake(
-        keys[0] if keyed else None,
-        [item for part in protocols.split(",") if (item := part.strip())],
-        offers,
-    )
-
-
-def accept_key(key: bytes) -> bytes:
-    """Return what proves that the key was read (RFC 6455, section 4.2.2).
-
-    >>> accept_key(b"dGhlIHNhbXBsZSBub25jZQ==")
-    b's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
-    """
-    return base64.b64encode(hashlib.sha1(key + _GUID).digest())
 
 
 def websocket_scope(
@@ -158,13 +104,6 @@ def websocket_scope(
     if service.state is not None:
         scope["state"] = service.state.copy()
     return scope
-
-
-def _is_key(key: bytes) -> bool:
-    try:
-        return len(base64.b64decode(key, validate=True)) == 16
-    except binascii.Error:
-        return False
 
 
 class WebSocketStream(Stream):

@@ -37,13 +37,15 @@ class Worker:
         ("ready", "beat"): "ready",
         ("ready", "stopping"): "stopping",
     }
+    # Told to stop: while it served, or before.
+    LEAVING: ClassVar = {"stopping", "cancelled"}
 
     @property
     def fault(self) -> str:
         """What is wrong with it if it is overdue."""
         if self.state == "ready":
             return "hangs"
-        return f"takes too long {self.state}"
+        return f"took too long ({self.state})"
 
 
 class Crew:
@@ -68,7 +70,7 @@ class Crew:
             worker
             for worker in self.workers
             if worker.generation == self.generation
-            and worker.state != "stopping"
+            and worker.state not in Worker.LEAVING
         ]
 
     @property
@@ -105,6 +107,10 @@ class Crew:
 
     def told(self, worker: Worker, now: float) -> None:
         """A worker was told to stop, or stops by itself."""
+        if worker.state == "starting":
+            worker.state = "cancelled"
+            worker.deadline = now + AT_ONCE
+            return
         settings = self._settings
         worker.state = "stopping"
         worker.deadline = now + MARGIN
@@ -127,7 +133,7 @@ class Crew:
     def ended(self, worker: Worker, code: int, now: float) -> None:
         """A process has ended; a negative code is a signal."""
         self.workers.remove(worker)
-        if worker.state == "stopping" or self.stopping:
+        if worker.state in Worker.LEAVING or self.stopping:
             return
         why = f"worker {worker.pid} ended ({_reason(code)})"
         if worker.state == "ready":
@@ -182,14 +188,16 @@ class Crew:
 
     def superfluous(self) -> list[Worker]:
         """Return those who have to be told to stop."""
-        kept = [] if self.stopping else self.current[-self.wanted :]
-        return [
-            worker
-            for worker in self.workers
-            if worker.state != "stopping"
-            and worker not in kept
-            and (self.stopping or self._replaced(worker))
-        ]
+        staying = [w for w in self.workers if w.state not in Worker.LEAVING]
+        if not self.stopping:
+            kept = self.current[-self.wanted :]
+            return [w for w in staying if w not in kept and self._replaced(w)]
+        # Whoever does not serve yet has the sockets open, and would be the
+        # last to close them without having taken what waits there.
+        starting = [w for w in staying if w.state == "starting"]
+        if starting or any(w.state == "cancelled" for w in self.workers):
+            return starting
+        return staying
 
     def _replaced(self, worker: Worker) -> bool:
         # The old ones go when all the new ones are here, and not before.

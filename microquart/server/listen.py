@@ -29,6 +29,7 @@ from microquart.server.tls import tls_extension
 logger = getLogger("microquart.server")
 
 _BATCH = 64  # connections accepted before others get their turn
+_SHARE = 4  # the same with other workers, who are to get as many
 _PAUSE = 0.1  # seconds, when there is no descriptor left
 _OUT_OF_DESCRIPTORS = (
     errno.EMFILE,
@@ -205,18 +206,21 @@ async def accept(
     listener: socket.socket,
     admit: Callable[[socket.socket], None],
     room: Callable[[], Awaitable[None]],
+    alone: bool = True,
 ) -> None:
     """Admit whoever connects, until cancelled.
 
-    ``room()`` returns when there is place for one connection more.
+    ``room()`` returns when there is place for one connection more.  If this
+    process is not alone, other workers accept from the same socket.
     """
+    batch = _BATCH if alone else _SHARE
     # Without a descriptor left not even a refusal can be had; one in reserve
     # keeps the rest of the program (logs, files) alive meanwhile.
     while True:
         await room()
         await anyio.wait_readable(listener)
         try:
-            for _ in range(_BATCH):
+            for _ in range(batch):
                 admit(accept_one(listener))
         except BlockingIOError:
             pass

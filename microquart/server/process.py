@@ -19,8 +19,8 @@ logger = getLogger("microquart.server")
 class Reins:
     """Hears the signals, or in a worker what the supervisor orders.
 
-    ``stop`` is set when the server has to stop.  A second signal, or the
-    order to end now, cancels the ``scope``.
+    ``stop`` is set when the server has to stop.  Before it serves, at a
+    second signal, or at the order to end now, the ``scope`` is cancelled.
     """
 
     def __init__(
@@ -28,7 +28,12 @@ class Reins:
     ) -> None:
         self.stop = anyio.Event()
         self._scope = scope
+        self._serving = False
         self._certificates = certificates
+
+    def serving(self, urls: list[str]) -> None:
+        """The server is up."""
+        self._serving = True
 
     async def obey_signals(self) -> None:
         """Stop on SIGINT and SIGTERM; read certificates on SIGHUP."""
@@ -45,14 +50,14 @@ class Reins:
                     self._scope.cancel()
                 else:
                     logger.info("%s: stopping", signal.Signals(number).name)
-                    self.stop.set()
+                    self._stop()
 
     async def obey_supervisor(self, leash: Leash) -> None:
         """Stop when the supervisor says so or is no more, or on SIGTERM."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._obey_sigterm)
             while (order := await leash.order()) != NOW:
-                self.stop.set()
+                self._stop()
                 if not order:
                     return  # nobody is there who would say more
             self._scope.cancel()
@@ -62,7 +67,12 @@ class Reins:
         # the supervisor's order must not count as a second signal then.
         with anyio.open_signal_receiver(signal.SIGTERM) as numbers:
             async for _ in numbers:
-                self.stop.set()
+                self._stop()
+
+    def _stop(self) -> None:
+        self.stop.set()
+        if not self._serving:
+            self._scope.cancel()
 
     def _renew(self) -> None:
         try:

@@ -169,17 +169,12 @@ class Rehearsal(Crew):
 
     def ended(self, worker: Worker, code: int, now: float) -> None:
         self.workers.remove(worker)
-        if worker.state != "stopping" and not self.stopping:
+        if worker.state not in Worker.LEAVING and not self.stopping:
             self._resting = True
             logger.info("waiting for a change")
 
-    def superfluous(self) -> list[Worker]:
-        return [
-            worker
-            for worker in self.workers
-            if worker.state != "stopping"
-            and (self.stopping or worker.generation != self.generation)
-        ]
+    def _replaced(self, worker: Worker) -> bool:
+        return True
 
     def missing(self, now: float) -> int:
         return int(not (self.stopping or self._resting or self.workers))

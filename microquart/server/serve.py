@@ -59,12 +59,13 @@ def run(app: ASGIApplication, settings: Settings) -> int:
         return supervise(settings)
     if settings.reload:
         settings = stopping_soon(settings)
+    # Made for the addresses of the settings, which descriptors replace below.
+    certificates = Certificates(settings)
     leash = Leash.inherited(settings.reload)
     if leash is not None:
         serve_as_worker()
         settings = replace(settings, bind=leash.bind, pid_file=None)
     settings = activated(settings)
-    certificates = Certificates(settings)
     sockets = listen.open_sockets(settings)
     log.configure(settings)
     options = {}
@@ -162,7 +163,9 @@ async def _serve(
     async with anyio.create_task_group() as server.group:
         async with anyio.create_task_group() as accepting:
             for listener in listening:
-                accepting.start_soon(listen.accept, listener, admit, room)
+                accepting.start_soon(
+                    listen.accept, listener, admit, room, settings.workers < 2
+                )
             accepting.start_soon(_tick, server, overseer)
             if settings.debug:
                 accepting.start_soon(Watchdog().run)
@@ -267,6 +270,7 @@ async def _until_told(
                 sockets=sockets,
                 certificates=certificates,
                 overseer=leash,
+                ready=reins.serving,
             )
         except StartupFailed as error:
             logger.error("startup failed: %s", error, exc_info=error.__cause__)

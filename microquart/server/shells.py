@@ -72,6 +72,7 @@ class Shells:
         self.open: set[Shell] = set()
         self.joining = 0  # accepted, but still in their TLS handshake
         self.stopping = False
+        self.stopped_at: float  # seconds, on the loop's clock
         self.group: TaskGroup
         self._proxies = trusted_proxies(self.settings)
         self._own_fields = parse_fields(self.settings.response_fields)
@@ -105,11 +106,12 @@ class Shells:
 
     def renew_fields(self) -> None:
         """Bring the date of the response fields up to now."""
+        said = dict(self._own_fields)
         fields = self._own_fields.copy()
-        if self.settings.date_header:
+        if self.settings.date_header and b"date" not in said:
             now = formatdate(time.time(), usegmt=True)
             fields.append((b"date", now.encode()))
-        if self.settings.server_header:
+        if self.settings.server_header and b"server" not in said:
             fields.append((b"server", b"microquart"))
         self.service.fields = fields
 
@@ -137,15 +139,17 @@ class Shells:
             and now - shell.opened_at >= limits.header_timeout
         ):
             shell.abort()
+        elif self.stopping and now - self.stopped_at >= limits.stop_linger:
+            shell.abort()
 
     def shutdown(self, now: float) -> None:
         """Tell every connection that the server ends."""
         self.stopping = True
+        self.stopped_at = now
         for shell in list(self.open):
-            with self.guarded(shell):
-                if shell.connection is None:
-                    shell.abort()
-                else:
+            # Without a connection its first request is on the way still.
+            if shell.connection is not None:
+                with self.guarded(shell):
                     shell.connection.now = now
                     shell.connection.shutdown()
                     shell.settle()

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, overload
 from microquart.http.cache import ContentSecurityPolicy
 from microquart.http.datastructures import Headers, HeaderSet
 from microquart.http.dates import format_date, parse_date
+from microquart.http.headers import checked
 from microquart.http.syntax import (
     dump_list,
 )
@@ -238,7 +239,11 @@ def with_charset(mimetype: str) -> str:
 
     >>> with_charset("text/plain"), with_charset("application/json")
     ('text/plain; charset=utf-8', 'application/json')
+
+    Raises:
+        ValueError: it has a line break, which would end the field.
     """
+    checked("Content-Type", mimetype)
     if "charset=" not in mimetype and (
         mimetype.startswith("text/")
         or mimetype.endswith("+xml")

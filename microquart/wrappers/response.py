@@ -126,19 +126,32 @@ class Response(ResponseFields):
     ) -> None:
         fields = headers if isinstance(headers, Headers) else Headers(headers)
         self.headers = fields
-        if content_type is None and (
-            mimetype is not None or not headers or "Content-Type" not in fields
-        ):
-            mimetype = mimetype or self.default_mimetype
-            content_type = None if mimetype is None else with_charset(mimetype)
         if content_type is not None:
             fields["Content-Type"] = content_type
+        elif mimetype is not None or not (headers and "Content-Type" in fields):
+            mimetype = mimetype or self.default_mimetype
+            if mimetype is not None:
+                # Nearly every response comes by here: its fields are known
+                # to be absent, and what with_charset returns is checked.
+                content_type = with_charset(mimetype)
+                if headers:
+                    fields["Content-Type"] = content_type
+                else:
+                    fields.put("Content-Type", content_type)
         if status is None:
             self._status_code = self.default_status
         else:
             self.status = status
         if isinstance(response, (str, bytes, bytearray)):
-            self.set_data(response)
+            data = response.encode() if isinstance(response, str) else response
+            self.response = self.data_body_class(bytes(data))
+            if headers:
+                self._set_length(len(data))
+            elif (
+                self.automatically_set_content_length
+                and self._status_code not in _WITHOUT_CONTENT
+            ):
+                fields.put("Content-Length", str(len(data)))
         else:
             self._set_body(response)
 

@@ -59,6 +59,7 @@ FLOORS = {
         " | protocol.frames > protocol.gate > protocol.h2"
         " | protocol.limits > protocol.deflate > protocol.ws"
         " | protocol.ws_frames > protocol.ws"
+        " | protocol.ws_handshake > protocol.ws"
         " | protocol.compression > protocol.h2"
         " | protocol.stream > protocol.flow"
         " | protocol.ws > protocol.h2 > protocol"

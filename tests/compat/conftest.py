@@ -12,7 +12,11 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 # What runs a test: Quart knows asyncio alone.
-RUNS = [("quart", "asyncio"), ("microquart", "asyncio"), ("microquart", "trio")]
+RUNS = [
+    ("quart", "asyncio"),
+    ("microquart", "asyncio"),
+    ("microquart", "trio"),
+]
 
 SUBMODULES = [
     *("app", "blueprints", "config", "ctx", "datastructures", "debug"),
@@ -37,8 +41,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "anyio_backend" in wanted:
         names, values = "package, anyio_backend", runs
     else:
-        names, values = "package", list(dict.fromkeys(name for name, _ in runs))
-    mark = pytest.mark.parametrize(names, values, indirect=True, scope="module")
+        names, values = (
+            "package",
+            list(dict.fromkeys(name for name, _ in runs)),
+        )
+    mark = pytest.mark.parametrize(
+        names, values, indirect=True, scope="module"
+    )
     metafunc.definition.add_marker(mark)
 
 

@@ -179,9 +179,7 @@ def noting(log, name):
 
 
 @row("before_request, after_request, teardown_request")
-async def test_the_hooks_of_a_blueprint_are_for_its_routes(
-    quart, app, client
-):
+async def test_the_hooks_of_a_blueprint_are_for_its_routes(quart, app, client):
     log = []
     blueprint = quart.Blueprint("bp", __name__)
     blueprint.add_url_rule("/in", "view", lambda: "in")
@@ -211,9 +209,7 @@ async def test_a_blueprint_has_hooks_for_all_requests(quart, app, client):
 
 @row("before_app_websocket", "before_request, after_request, teardown_request")
 @pytest.mark.parametrize("where", ["", "app_"])
-async def test_a_blueprint_has_hooks_for_websockets(
-    quart, app, client, where
-):
+async def test_a_blueprint_has_hooks_for_websockets(quart, app, client, where):
     log = []
     blueprint = quart.Blueprint("bp", __name__)
     getattr(blueprint, f"before_{where}websocket")(noting(log, "before"))

@@ -12,6 +12,7 @@ DEFAULTS = {
     "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5,
     "BODY_TIMEOUT": 60,
     "DEBUG": None,
+    "ENV": None,
     "EXPLAIN_TEMPLATE_LOADING": False,
     "MAX_CONTENT_LENGTH": 16 * 1024 * 1024,
     "MAX_COOKIE_SIZE": 4093,
@@ -33,7 +34,6 @@ DEFAULTS = {
     "SESSION_COOKIE_NAME": "session",
     "SESSION_COOKIE_PARTITIONED": False,
     "SESSION_COOKIE_PATH": None,
-    "SESSION_COOKIE_SECURE": False,
     "SESSION_REFRESH_EACH_REQUEST": True,
     "TEMPLATES_AUTO_RELOAD": None,
     "TESTING": False,
@@ -58,10 +58,27 @@ def test_a_key_has_its_default(app, key):
 
 
 @row("DEBUG, TESTING, ENV")
-def test_there_are_no_other_keys(quart, app):
-    ours = {"SESSION_COOKIE_SAMESITE"}
-    missing = set(app.config) - set(DEFAULTS) - ours
-    assert not {key for key in missing if quart.__name__ == "quart"}
+def test_each_key_of_quart_is_a_key_of_ours(app):
+    from quart import Quart
+
+    assert set(Quart.default_config) <= set(app.config)
+
+
+@row("SESSION_COOKIE_NAME")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@differs("the session's cookie is Secure over https: in Quart only when told")
+async def test_the_cookie_of_a_secure_connection_is_secure(
+    quart, app, client, scheme
+):
+    app.secret_key = "k"
+
+    @app.route("/")
+    async def view():
+        quart.session["a"] = 1
+        return "x"
+
+    field = (await client.get("/", scheme=scheme)).headers["Set-Cookie"]
+    assert ("Secure" in field) is (scheme == "https")
 
 
 @row("DEBUG, TESTING, ENV")

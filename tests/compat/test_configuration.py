@@ -112,6 +112,15 @@ def test_the_usual_prefix_is_quart(app, monkeypatch):
     assert app.config["MINE"] is True
 
 
+@row("config.from_envvar")
+@differs("MICROQUART_ is a prefix too, and comes first")
+def test_our_prefix_is_read_too(app, monkeypatch):
+    monkeypatch.setenv("QUART_MINE", "1")
+    monkeypatch.setenv("MICROQUART_MINE", "2")
+    app.config.from_prefixed_env()
+    assert app.config["MINE"] == 2
+
+
 @row("config.get_namespace")
 def test_keys_with_a_prefix_are_had_together(app):
     app.config.update(DB_HOST="a", DB_PORT=1)

@@ -314,9 +314,7 @@ async def test_a_file_answers_ranges_by_itself(quart, app, path):
         ("", 404),
     ],
 )
-async def test_a_file_is_sent_from_a_directory(
-    quart, app, path, name, status
-):
+async def test_a_file_is_sent_from_a_directory(quart, app, path, name, status):
     path.parent.parent.joinpath("outside.txt").write_text("x")
 
     async def view():

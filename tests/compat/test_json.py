@@ -92,7 +92,10 @@ async def test_json_is_pretty_in_development(app):
 
 
 VALUES = [
-    (datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC), "Sun, 06 Nov 1994 08:49:37 GMT"),
+    (
+        datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC),
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+    ),
     (date(1994, 11, 6), "Sun, 06 Nov 1994 00:00:00 GMT"),
     (decimal.Decimal("1.10"), "1.10"),
     (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),

@@ -28,7 +28,9 @@ async def asked(quart, app, question, path="/", **kwargs):
 
 
 def told(question, answer, path="/", **kwargs):
-    return pytest.param(question, answer, path, kwargs, id=f"{question} {kwargs}")
+    return pytest.param(
+        question, answer, path, kwargs, id=f"{question} {kwargs}"
+    )
 
 
 BASICS = [
@@ -424,7 +426,9 @@ async def test_a_request_can_be_closed(quart, app, client):
         return str(file.stream.closed)
 
     files = {
-        "f": quart.datastructures.FileStorage(__import__("io").BytesIO(b"a"), "a")
+        "f": quart.datastructures.FileStorage(
+            __import__("io").BytesIO(b"a"), "a"
+        )
     }
     response = await client.post("/", files=files)
     assert await response.get_data() == b"True"

@@ -267,9 +267,7 @@ async def test_too_much_content_is_refused(quart, app, client, answers):
 
 @row("request.max_content_length")
 @differs("the limit counts what has been read, however it is read")
-async def test_too_much_content_is_refused_piece_by_piece(
-    quart, app, answers
-):
+async def test_too_much_content_is_refused_piece_by_piece(quart, app, answers):
     app.config["MAX_CONTENT_LENGTH"] = 3
 
     @answers

@@ -141,5 +141,3 @@ async def test_an_http_exception_can_be_returned(quart, werkzeug, app):
     response = await answer(app, werkzeug.exceptions.NotFound)
     assert response.status_code == 404
     assert b"Not Found" in await response.get_data()
-
-

@@ -293,7 +293,7 @@ async def test_doubled_slashes_are_merged_by_a_redirect(app, client):
 
 
 @row("redirect_to=")
-@differs("Werkzeug\'s options of a rule: Quart refuses them")
+@differs("Werkzeug's options of a rule: Quart refuses them")
 async def test_a_rule_can_redirect(app, client):
     app.add_url_rule("/new/<x>", "new", say)
     app.add_url_rule("/old/<x>", "old", redirect_to="/new/<x>")
@@ -307,7 +307,7 @@ async def test_a_rule_can_redirect(app, client):
 
 
 @row("redirect_to=")
-@differs("Werkzeug\'s options of a rule: Quart refuses them")
+@differs("Werkzeug's options of a rule: Quart refuses them")
 async def test_a_rule_can_be_for_building_only(quart, app, client):
     app.add_url_rule("/x", "x", build_only=True)
 
@@ -320,7 +320,7 @@ async def test_a_rule_can_be_for_building_only(quart, app, client):
 
 
 @row("redirect_to=")
-@differs("Werkzeug\'s options of a rule: Quart refuses them")
+@differs("Werkzeug's options of a rule: Quart refuses them")
 async def test_a_rule_can_be_the_alias_of_another(quart, app, client):
     app.add_url_rule("/users", "users", say, defaults={})
     app.add_url_rule("/people", "users", say, alias=True)

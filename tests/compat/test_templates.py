@@ -190,7 +190,9 @@ async def test_the_application_overrides_its_blueprints(quart, app):
     )
     app.register_blueprint(blueprint)
     async with app.app_context():
-        assert await quart.render_template("both.txt") == "from the application"
+        assert (
+            await quart.render_template("both.txt") == "from the application"
+        )
         assert await quart.render_template("shop.txt") == "the shop"
 
 

@@ -120,7 +120,9 @@ async def test_a_name_with_a_dot_is_of_the_same_blueprint(quart, app):
 
 
 @row("url_for outside a request")
-@pytest.mark.parametrize(("secure", "scheme"), [(False, "http"), (True, "https")])
+@pytest.mark.parametrize(
+    ("secure", "scheme"), [(False, "http"), (True, "https")]
+)
 async def test_outside_of_a_request_the_configuration_gives_the_host(
     quart, app, secure, scheme
 ):

@@ -54,7 +54,9 @@ async def test_a_view_accepts_with_headers_and_a_protocol(quart, app, client):
 
 
 @row("websocket.accept")
-@differs("the test client knows headers and protocol: in Quart it forgets them")
+@differs(
+    "the test client knows headers and protocol: in Quart it forgets them"
+)
 async def test_a_test_sees_what_was_accepted(quart, app, client):
     @app.websocket("/")
     async def view():
@@ -92,7 +94,9 @@ async def test_a_view_closes_with_a_code(quart, app, client):
 
 
 @row("websocket.requested_subprotocols")
-@differs("the client's subprotocols= reach the scope: in Quart the header only")
+@differs(
+    "the client's subprotocols= reach the scope: in Quart the header only"
+)
 async def test_the_offers_of_the_client_are_known(quart, app, client):
     @app.websocket("/")
     async def view():
@@ -261,3 +265,27 @@ async def test_a_function_can_run_after_this_websocket(quart, app, client):
         with pytest.raises(Disconnected):
             await connection.receive()
     assert log == [None]
+
+
+@row("websocket.headers, args")
+@pytest.mark.parametrize(
+    ("origin", "status"), [("http://localhost", 101), ("http://evil", 403)]
+)
+@differs("a page of another origin opens no websocket, unless it is allowed")
+async def test_a_websocket_is_for_pages_of_its_own_origin(
+    quart, app, client, origin, status
+):
+    @app.websocket("/")
+    async def view():
+        await quart.websocket.send("x")
+
+    headers = {"Origin": origin}
+    if status == 101:
+        async with client.websocket("/", headers=headers) as connection:
+            assert await connection.receive() == "x"
+        return
+    Rejected = quart.testing.connections.WebsocketResponseError
+    with pytest.raises(Rejected) as caught:
+        async with client.websocket("/", headers=headers) as connection:
+            await connection.receive()
+    assert caught.value.response.status_code == status

@@ -5,6 +5,7 @@ microquart, and has to print the same.
 """
 
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ import pytest
 from tests.conftest import present
 
 PROGRAMS = Path(__file__).parent / "programs"
+PAGE = Path(__file__).parents[2] / "docs/explanation/extensions.md"
 TIMEOUT = 60.0  # seconds for a program to end
 
 PACKAGES = {
@@ -27,6 +29,7 @@ PACKAGES = {
     "forms": "quart_wtf",
     "rate_limiter": "quart_rate_limiter",
     "schema": "quart_schema",
+    "sentry": "sentry_sdk",
     "sessions": "quart_session",
     "tasks": "quart_tasks",
     "uploads": "quart_uploads",
@@ -51,6 +54,11 @@ def run(*command):
 
 def test_every_program_is_run():
     assert {path.stem for path in PROGRAMS.glob("*.py")} == set(PACKAGES)
+
+
+def test_every_program_stands_in_the_table():
+    rows = re.findall(r"^\| (quart-\S+|sentry-sdk) ", PAGE.read_text(), re.M)
+    assert len(rows) == len(PACKAGES)
 
 
 @pytest.mark.slow

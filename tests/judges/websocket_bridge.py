@@ -41,7 +41,7 @@ class Server(asyncio.Protocol):
             client_side=True, header_encoding=None
         )
         self.h2 = h2.connection.H2Connection(config)
-        self.unsent = b""
+        self.unsent = bytearray()
         self.ending = self.accepted = False
 
     def connection_made(self, transport) -> None:
@@ -76,8 +76,8 @@ class Server(asyncio.Protocol):
             room = min(self.h2.local_flow_control_window(1), 16_384)
             if not room:
                 break
-            self.h2.send_data(1, self.unsent[:room])
-            self.unsent = self.unsent[room:]
+            self.h2.send_data(1, bytes(self.unsent[:room]))
+            del self.unsent[:room]
         if self.ending and not self.unsent:
             self.ending = False
             self.h2.end_stream(1)
@@ -113,7 +113,7 @@ class Bridge(asyncio.Protocol):
         fields = [(name.lower(), value.strip()) for name, value in pairs]
         self.key = dict(fields)[b"sec-websocket-key"]
         self.server = Server(self, first.split()[1], fields)
-        self.server.unsent = rest
+        self.server.unsent += rest
         loop = asyncio.get_running_loop()
         self.task = loop.create_task(
             loop.create_connection(lambda: self.server, "127.0.0.1", self.port)

@@ -1,0 +1,287 @@
+"""Development: a change to a file is a new worker; an error waits for one."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from microquart.server.crew import Crew
+from microquart.server.reload import (
+    Notified,
+    Polled,
+    Rehearsal,
+    Watcher,
+    is_watched,
+    named,
+    watcher,
+)
+from microquart.server.settings import Settings
+from tests.server.process import Process
+
+ROOT = Path(__file__).parents[2]
+SOON = 5.0  # seconds for a change to be seen
+
+# -- which files --
+
+
+@pytest.mark.parametrize(
+    ("path", "watched"),
+    [
+        ("app.py", True),
+        ("shop/views.py", True),
+        ("README.md", False),
+        ("app.pyc", False),
+        ("__pycache__/app.py", False),
+        ("node_modules/x/setup.py", False),
+        (".git/hook.py", False),
+        (".venv/lib/site.py", False),
+        ("venv/lib/site.py", False),
+    ],
+)
+def test_code_that_somebody_writes_is_watched(path, watched):
+    assert is_watched(Path(path)) is watched
+
+
+@pytest.fixture(params=[Polled, Notified])
+def kind(request) -> type[Polled] | type[Notified]:
+    """The two ways to see a change."""
+    return request.param
+
+
+def seen(watcher: Watcher) -> list[Path]:
+    """Wait for changes."""
+    until = time.monotonic() + SOON
+    while not (paths := watcher.changes()):
+        assert time.monotonic() < until
+    return paths
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    # A folder above the one that is watched may have any name.
+    folder = tmp_path / ".hidden" / "project"
+    (folder / "shop").mkdir(parents=True)
+    (folder / "app.py").write_text("old")
+    (folder / "shop" / "views.py").write_text("old")
+    return folder
+
+
+def test_a_file_that_is_written_has_changed(kind, folder):
+    watcher = kind([folder])
+    assert watcher.changes() == []
+    (folder / "shop" / "views.py").write_text("new")
+    assert seen(watcher) == [folder / "shop" / "views.py"]
+
+
+def test_a_file_that_is_new_or_gone_has_changed(kind, folder):
+    watcher = kind([folder])
+    (folder / "new.py").write_text("new")
+    assert seen(watcher) == [folder / "new.py"]
+    (folder / "app.py").unlink()
+    assert folder / "app.py" in seen(watcher)
+
+
+def test_a_file_that_replaces_another_has_changed(kind, folder):
+    watcher = kind([folder])
+    (folder / "app.txt").write_text("new")
+    os.replace(folder / "app.txt", folder / "app.py")
+    assert folder / "app.py" in seen(watcher)
+
+
+def test_other_files_do_not_count(kind, folder):
+    watcher = kind([folder])
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "x.py").write_text("new")
+    (folder / "notes.txt").write_text("new")
+    (folder / "app.py").write_text("new")
+    assert seen(watcher) == [folder / "app.py"]
+
+
+def test_a_file_elsewhere_can_be_watched_too(kind, folder, tmp_path):
+    library = tmp_path / "library.py"
+    library.write_text("old")
+    watcher = kind([folder])
+    watcher.add(library)
+    library.write_text("new")
+    os.utime(library, (1, 1))
+    assert seen(watcher) == [library]
+
+
+def test_without_folders_it_is_the_current_one(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    watching = watcher([])
+    (folder / "app.py").write_text("new")
+    assert seen(watching) == [folder / "app.py"]
+
+
+def test_changes_are_named_in_few_words(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    views = folder / "shop" / "views.py"
+    assert named([views]) == "shop/views.py"
+    assert named([views, Path("/x.py")]) == "shop/views.py and 1 more"
+
+
+# -- what is decided --
+
+
+@pytest.fixture
+def crew() -> Crew:
+    return Rehearsal(Settings())
+
+
+def test_the_new_one_starts_when_the_old_one_has_ended(crew):
+    old = crew.started(pid=1, now=0)
+    crew.heard(old, "ready", now=0)
+    crew.roll(now=10)
+    assert crew.superfluous() == [old]
+    crew.told(old, now=10)
+    assert crew.missing(10) == 0
+    crew.ended(old, 0, now=11)
+    assert crew.missing(11) == 1
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_one_that_ends_by_itself_is_replaced_at_the_next_change(crew, ready):
+    worker = crew.started(pid=1, now=0)
+    if ready:
+        crew.heard(worker, "ready", now=0)
+    crew.ended(worker, 1, now=1)
+    assert crew.missing(100) == 0
+    assert not crew.stopping
+    crew.roll(now=100)
+    assert crew.missing(100) == 1
+
+
+def test_one_that_stands_in_a_debugger_does_not_hang(crew):
+    worker = crew.started(pid=1, now=0)
+    assert crew.overdue(1e9) == []
+    crew.heard(worker, "ready", now=0)
+    assert crew.overdue(1e9) == []
+
+
+# -- with processes --
+
+APP = """
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({{"type": "http.response.start", "status": 200}})
+        await send({{"type": "http.response.body", "body": b"{}"}})
+"""
+
+
+@contextmanager
+def reloading(
+    folder: Path, *options: str, command: str = "run app.py"
+) -> Iterator[Process]:
+    """Run ``microquart run app.py --reload`` in a folder, round a block."""
+    popen = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "microquart", *command.split()),
+            *("--reload", "--bind", "127.0.0.1:0", "--no-access-log"),
+            *options,
+        ],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    server = Process(popen)
+    try:
+        yield server
+    finally:
+        popen.kill()
+        popen.communicate()
+
+
+def ask(server: Process) -> str:
+    if not server.port:
+        found = re.search(r"listening on .*:(\d+)", server.said)
+        line = "" if found else server.wait_for("listening on")
+        found = found or re.search(r":(\d+)$", line)
+        server.port = int(found[1])
+    url = f"http://127.0.0.1:{server.port}/"
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return response.read().decode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop", "trio"])
+def test_a_change_is_served_within_a_second(tmp_path, loop):
+    app = tmp_path / "app.py"
+    app.write_text(APP.format("one"))
+    with reloading(tmp_path, "--loop", loop) as server:
+        server.wait_for("serves")
+        assert ask(server) == "one"
+        app.write_text(APP.format("two, which is longer"))
+        began = time.monotonic()
+        server.wait_for("serves")
+        took = time.monotonic() - began
+        assert ask(server) == "two, which is longer"
+        assert server.stop(signal.SIGINT) == 0
+    assert "app.py changed: restarting" in server.said
+    # A second on a machine that has nothing else to do.
+    assert took < 3
+
+
+@pytest.mark.slow
+def test_a_request_between_two_workers_waits(tmp_path):
+    app = tmp_path / "app.py"
+    app.write_text(APP.format("one"))
+    with reloading(tmp_path) as server:
+        server.wait_for("serves")
+        assert ask(server) == "one"
+        app.write_text("import time; time.sleep(0.3)" + APP.format("two"))
+        server.wait_for("restarting")
+        assert ask(server) in ("one", "two")
+        server.wait_for("serves")
+        assert ask(server) == "two"
+
+
+@pytest.mark.slow
+def test_an_error_is_told_and_the_next_change_is_waited_for(tmp_path):
+    app = tmp_path / "app.py"
+    app.write_text("def broken(:")
+    with reloading(tmp_path) as server:
+        assert "app.py:1: SyntaxError" in server.wait_for("Error")
+        server.wait_for("waiting for a change")
+        app.write_text("import nothing_of_that_name")
+        server.wait_for("no module named 'nothing_of_that_name'".title()[:2])
+        server.wait_for("waiting for a change")
+        app.write_text(APP.format("good"))
+        server.wait_for("serves")
+        assert ask(server) == "good"
+        assert server.stop(signal.SIGINT) == 0
+    assert "Traceback" not in server.said
+
+
+@pytest.mark.slow
+def test_a_module_from_elsewhere_is_watched_too(tmp_path):
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "texts.py").write_text("TEXT = 'one'")
+    (project / "app.py").write_text(
+        f"import sys; sys.path.append({str(elsewhere)!r})\n"
+        + APP.format("x").replace("b\"x\"", "__import__('texts').TEXT.encode()")
+    )
+    with reloading(project) as server:
+        server.wait_for("serves")
+        # It is imported by the first request, and told with the next beat.
+        assert ask(server) == "one"
+        until = time.monotonic() + SOON
+        number = 0
+        while "restarting" not in server.said:
+            number += 1
+            assert time.monotonic() < until
+            (elsewhere / "texts.py").write_text(f"TEXT = 'two {number}'")
+            ...
