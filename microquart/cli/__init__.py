@@ -30,7 +30,7 @@ from microquart.commands import (
 )
 from microquart.config import env_names
 from microquart.loading import LoadError, load
-from microquart.server import serve
+from microquart.server import leash, serve
 from microquart.server.access import compiled
 from microquart.server.authority import Authority, NoAuthority
 from microquart.server.fields import parse_fields
@@ -233,7 +233,7 @@ def _check_tls(settings: Settings) -> None:
     if authority is not None and is_new:
         for line in authority.advice():
             click.echo(line, err=True)
-    elif authority is not None:
+    elif authority is not None and leash.VARIABLE not in os.environ:
         click.echo(f"HTTPS by {authority.certificate}", err=True)
 
 

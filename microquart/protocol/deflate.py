@@ -172,6 +172,7 @@ class Deflate(Extension):
     ) -> bytes | CloseReason | None:
         if not (fin and self._in_message and self._compressed):
             return None
+        self._compressed = False  # a stray continuation is no part of it
         data = self._inflate(_TAIL)
         if isinstance(data, CloseReason):
             return data

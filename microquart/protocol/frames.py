@@ -25,6 +25,7 @@ from microquart.protocol.limits import Limits
 ) = range(10)
 
 END_STREAM = ACK = 0x1
+PADDED = 0x8
 END_HEADERS = 0x4
 
 HEAD = struct.Struct("!BHBBL")  # length in two parts, type, flags, stream

@@ -27,6 +27,7 @@ from microquart.protocol.frames import (
     GOAWAY,
     HEAD_SIZE,
     HEADERS,
+    PADDED,
     PING,
     PRIORITY,
     RST_STREAM,
@@ -233,7 +234,9 @@ class Gate:
                 raise _wrong("RST_STREAM on an idle stream (6.4)")
             return frame  # a new stream, or an error that h2 words
         if kind == DATA:
-            self._count_stray(flags, number, len(frame) - HEAD_SIZE)
+            size = len(frame) - HEAD_SIZE
+            padding = frame[HEAD_SIZE] if size else 0
+            self._count_stray(flags, number, size, padding)
             return b""
         if kind == HEADERS:
             self._budgets.errors.spend(now)
@@ -242,8 +245,12 @@ class Gate:
             self._budgets.idle.spend(now)
         return frame
 
-    def _count_stray(self, flags: int, number: int, size: int) -> None:
+    def _count_stray(
+        self, flags: int, number: int, size: int, padding: int
+    ) -> None:
         """Drop data, but count it: the connection's window is the poorer."""
+        if flags & PADDED and (not size or padding >= size):
+            raise _wrong("padding that is too long")  # RFC 9113 6.1
         left = self._buried.get(number)
         if left is None:
             raise ProtocolError(

@@ -551,7 +551,12 @@ class H1Connection:
         assert stream is not None
         self._woken.append(stream)
         if self._switched:
-            self._linger()
+            # RFC 6455 7.1.1: the server closes first.  Over TLS it cannot
+            # close one half, and a client would wait for us to linger.
+            if self.peer.secure or stream.agreed:
+                self.closed = True
+            else:
+                self._linger()
         elif self._whole:
             self._next()
         elif self._last:

@@ -164,6 +164,11 @@ class Stream:
         """Complete what the application, which has returned, left open."""
         raise NotImplementedError
 
+    @property
+    def agreed(self) -> bool:
+        """Whether both sides have said that this is the end."""
+        return False
+
     # -- as the application sees it, through its scope --
 
     def watch(self, callback: Callable[[], object]) -> None:

@@ -173,6 +173,10 @@ class WebSocketStream(Stream):
         plain = not self._response and limits.ws_max_message_size >= SHORT
         return Frames(extensions, plain)
 
+    @property
+    def agreed(self) -> bool:
+        return self.ws.state is ConnectionState.CLOSED
+
     # -- as a shell sees it --
 
     def take(self) -> ReceiveMessage | None:

@@ -5,6 +5,7 @@ match does not need.  Whatever else comes of a path is decided aside: no rule,
 a redirect, an alias.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any, Protocol
@@ -112,7 +113,25 @@ class Map:
             for rules in self._by_endpoint.values():
                 rules.sort(key=Rule.build_compare_key)
                 self._find_canonical(rules)
+            self.matcher.plain = self._find_plain()
             self._stale = False
+
+    def _find_plain(self) -> dict[str, Rule]:
+        """Return the rules that a path alone tells, by that path."""
+        rules = [rule for each in self._by_endpoint.values() for rule in each]
+        times = Counter(rule.rule for rule in rules)
+        return {
+            rule.rule: rule
+            for rule in rules
+            if times[rule.rule] == 1
+            and rule.domain == self.default_subdomain
+            and not (
+                rule.arguments
+                or rule.redirects
+                or rule.build_only
+                or self.host_matching
+            )
+        }
 
     def _find_canonical(self, rules: list[Rule]) -> None:
         """Give each rule those before it to which it may redirect."""
@@ -181,6 +200,13 @@ class Map:
         if self._stale:
             self.update()
         if domain is None:
+            rule = self.matcher.plain.get(path)
+            if (
+                rule is not None
+                and rule.websocket is websocket
+                and (rule.methods is None or method in rule.methods)
+            ):
+                return rule, {}
             domain = self.default_subdomain
         segments = [domain, *path.lstrip("/").split("/")] if path else [domain]
         search: Search = segments, method, websocket, []

@@ -8,7 +8,8 @@ most once, so the walk costs what the path is long, not what the map is large.
 All rules with the same parts end at one node, where the method decides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from microquart.routing.converters import ValidationError
@@ -63,6 +64,12 @@ class Matcher:
     Subclasses see every step by overriding ``walk`` and ``arrive``, which
     call each other through ``self``.
     """
+
+    # A short cut for the commonest request: the rules without variables, by
+    # their path, on the map's own domain.  The walk would find the same one,
+    # since static branches come first.  Whoever wants to see the walk leaves
+    # this empty.
+    plain: Mapping[str, Rule] = MappingProxyType({})
 
     def __init__(self) -> None:
         self.root = Node()

@@ -139,7 +139,9 @@ class AnyioShell:
         for stream in connection.opened():
             self.running[stream] = call = AnyioCall(self, stream)
             self._group.start_soon(call.run)
-        if data := connection.data_to_send():
+        # While the socket takes no more, output stays where it is counted:
+        # a connection whose peer reads no answers is not read either.
+        if not self.writing and (data := connection.data_to_send()):
             self._output.append(data)
             self.writing = True
         for stream in connection.woken():
@@ -210,6 +212,7 @@ class AnyioShell:
                 self.stalled = None
             elif self.writing:
                 self.writing = False
+                self.settle()
                 self._wake_all()
             elif connection is not None and connection.closed:
                 await self._close(stream)

@@ -40,9 +40,9 @@ class AsyncioCall:
         """Return the next message, when it is there (ASGI)."""
         shell, stream = self._shell, self.stream
         while (message := stream.take()) is None:
-            shell.settle()
+            shell.flush(0)
             await self._news()
-        shell.settle()
+        shell.flush(0)
         return message
 
     async def send(self, message: SendMessage) -> None:
@@ -175,6 +175,8 @@ class AsyncioShell(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.writing_paused = False
         self.stalled = None
+        if self.connection is not None:
+            self.settle()
         self._wake_all()
 
     # -- as the server sees it --
@@ -193,7 +195,7 @@ class AsyncioShell(asyncio.Protocol):
         """An application call has ended."""
         del self.running[stream]
         if not self._lost:
-            self.settle()
+            self.flush(0)
         elif not self.running:
             self.server.open.discard(self)
 
@@ -206,7 +208,13 @@ class AsyncioShell(asyncio.Protocol):
         for stream in connection.opened():
             self.running[stream] = AsyncioCall(self, stream)
         transport = self._transport
-        if (data := connection.data_to_send()) and not transport.is_closing():
+        # While the socket takes no more, output stays where it is counted:
+        # a connection whose peer reads no answers is not read either.
+        if (
+            (connection.closed or not self.writing_paused)
+            and (data := connection.data_to_send())
+            and not transport.is_closing()
+        ):
             transport.write(data)
         for stream in connection.woken():
             if (call := self.running.get(stream)) is not None:
@@ -223,12 +231,12 @@ class AsyncioShell(asyncio.Protocol):
     def flush(self, size: int) -> None:
         """Settle after a message with so much content.
 
-        On a multiplexed connection what all streams say in one turn of the
-        loop leaves in one write; but an application that never waits must
+        What several streams of a connection say in one turn of the loop
+        leaves in one write; but an application that never waits must
         not outrun the socket, so much content settles at once.
         """
         assert self.connection is not None
-        if not self.connection.multiplexed:
+        if not self.connection.multiplexed or len(self.running) < 2:
             self.settle()
             return
         self._unflushed += size

@@ -216,6 +216,7 @@ class Supervisor:
             for line in process.hear():
                 word, _, path = line.partition(" ")
                 if word == "imported" and self._watcher:
+                    logger.debug("watching %s", path)
                     self._watcher.add(Path(path))
                 self._crew.heard(worker, word, now)
             if process.silent:

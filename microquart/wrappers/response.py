@@ -106,6 +106,7 @@ class Response(ResponseFields):
     default_mimetype: str | None = "text/html"
     implicit_sequence_conversion = True
     timeout: float | EllipsisType | None = ...
+    response: ResponseBody
 
     # What follows the number, if the user has said it: "200 Fine".
     _phrase: str | None = None

@@ -48,7 +48,12 @@ async def async_lines():
         ([1, 2], 200, "application/json", b"[1,2]\n"),
         (("hello", 201), 201, "text/html; charset=utf-8", b"hello"),
         (("hello", {"Content-Type": "text/x"}), 200, "text/x", b"hello"),
-        (("hello", 404, {"X-A": "b"}), 404, "text/html; charset=utf-8", b"hello"),
+        (
+            ("hello", 404, {"X-A": "b"}),
+            404,
+            "text/html; charset=utf-8",
+            b"hello",
+        ),
         (({"a": 1}, 202), 202, "application/json", b'{"a":1}\n'),
         (Response("x", 418), 418, "text/html; charset=utf-8", b"x"),
     ],
@@ -138,7 +143,9 @@ async def test_a_view_that_returns_a_number_is_named(app):
         return 42
 
     told = await error_of(app)
-    assert told.startswith(f"view 'user' ({first_line(user)}) returned 42 (int)")
+    assert told.startswith(
+        f"view 'user' ({first_line(user)}) returned 42 (int)"
+    )
     assert "str, bytes, dict, list, a Response" in told
     assert 'str(42) or {"value": 42}' in told
 
@@ -315,7 +322,9 @@ async def test_a_function_can_be_given_to_an_endpoint(app):
 
 async def test_registering_after_the_first_request_is_refused(app):
     await app.test_client().get("/")
-    with pytest.raises(AssertionError, match="already handled its first request"):
+    with pytest.raises(
+        AssertionError, match="already handled its first request"
+    ):
         app.before_request(lambda: None)
 
 
@@ -469,7 +478,11 @@ async def test_static_files_are_served(folder):
     response = await client.get("/static/a.txt")
     assert await response.get_data() == b"hello"
     assert response.cache_control.max_age == 12 * 3600
-    assert response.etag if hasattr(response, "etag") else response.headers["ETag"]
+    assert (
+        response.etag
+        if hasattr(response, "etag")
+        else response.headers["ETag"]
+    )
     assert (await client.get("/static/../test_app.py")).status_code == 404
     async with app.test_request_context("/"):
         assert url_for("static", filename="a.txt") == "/static/a.txt"
@@ -477,7 +490,9 @@ async def test_static_files_are_served(folder):
 
 async def test_a_static_file_in_parts(folder):
     client = Quart(__name__, root_path=str(folder)).test_client()
-    response = await client.get("/static/a.txt", headers={"Range": "bytes=1-2"})
+    response = await client.get(
+        "/static/a.txt", headers={"Range": "bytes=1-2"}
+    )
     assert (response.status_code, await response.get_data()) == (206, b"el")
 
 

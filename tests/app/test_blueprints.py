@@ -2,7 +2,14 @@
 
 import pytest
 
-from microquart import Blueprint, Quart, render_template, request, url_for, websocket
+from microquart import (
+    Blueprint,
+    Quart,
+    render_template,
+    request,
+    url_for,
+    websocket,
+)
 
 
 @pytest.fixture
@@ -15,14 +22,20 @@ def blueprint_with_view(name="shop", **options):
 
     @blueprint.get("/x")
     async def view(**values):
-        return " ".join([request.endpoint, *request.blueprints, *sorted(values)])
+        return " ".join(
+            [request.endpoint, *request.blueprints, *sorted(values)]
+        )
 
     return blueprint
 
 
 async def body(app, path, **options):
     response = await app.test_client().get(path, **options)
-    return (await response.get_data()).decode() if response.status_code == 200 else None
+    return (
+        (await response.get_data()).decode()
+        if response.status_code == 200
+        else None
+    )
 
 
 # -- registering --
@@ -72,7 +85,9 @@ def test_a_name_can_be_taken_only_once(app):
 async def test_a_blueprint_can_be_registered_again_by_another_name(app):
     blueprint = blueprint_with_view()
     app.register_blueprint(blueprint, url_prefix="/a")
-    with pytest.raises(ValueError, match="already registered for this blueprint"):
+    with pytest.raises(
+        ValueError, match="already registered for this blueprint"
+    ):
         app.register_blueprint(blueprint, url_prefix="/b")
     app.register_blueprint(blueprint, url_prefix="/b", name="again")
     assert await body(app, "/b/x") == "again.view again"
@@ -117,10 +132,14 @@ async def test_nested_blueprints_join_names_and_prefixes(app):
 async def test_the_options_of_nesting_stand_above_the_childs(app):
     parent = Blueprint("parent", __name__, url_prefix="/parent")
     parent.register_blueprint(
-        blueprint_with_view("child", url_prefix="/child"), url_prefix="/other", name="c"
+        blueprint_with_view("child", url_prefix="/child"),
+        url_prefix="/other",
+        name="c",
     )
     app.register_blueprint(parent)
-    assert await body(app, "/parent/other/x") == "parent.c.view parent.c parent"
+    assert (
+        await body(app, "/parent/other/x") == "parent.c.view parent.c parent"
+    )
 
 
 def test_a_blueprint_is_not_its_own_parent():
@@ -305,7 +324,9 @@ def folder(tmp_path):
     for name in ("static", "templates"):
         (tmp_path / name).mkdir()
     (tmp_path / "static" / "a.txt").write_text("hello")
-    (tmp_path / "templates" / "a.html").write_text("{{ who }} & {{ other|shout }}")
+    (tmp_path / "templates" / "a.html").write_text(
+        "{{ who }} & {{ other|shout }}"
+    )
     return tmp_path
 
 
@@ -367,7 +388,9 @@ def test_commands_of_a_blueprint(app, group, names):
 
     app.register_blueprint(blueprint)
     found = {
-        name: sorted(command.commands) if hasattr(command, "commands") else None
+        name: sorted(command.commands)
+        if hasattr(command, "commands")
+        else None
         for name, command in app.cli.commands.items()
     }
     assert found == names

@@ -49,8 +49,14 @@ async def test_an_application_context_has_the_application_and_g(app):
 
 
 async def test_a_request_context_has_the_request_too(app):
-    async with app.test_request_context("/x?a=1", method="POST", json={"b": 2}):
-        assert (request.method, request.path, request.args["a"]) == ("POST", "/x", "1")
+    async with app.test_request_context(
+        "/x?a=1", method="POST", json={"b": 2}
+    ):
+        assert (request.method, request.path, request.args["a"]) == (
+            "POST",
+            "/x",
+            "1",
+        )
         assert await request.get_json() == {"b": 2}
         assert current_app.name == app.name
         assert has_request_context()
@@ -65,10 +71,16 @@ async def test_a_request_context_has_the_request_too(app):
         ({"scheme": "https"}, lambda: request.url == "https://localhost/x"),
         ({"root_path": "/api"}, lambda: request.root_path == "/api"),
         ({"http_version": "2"}, lambda: request.http_version == "2"),
-        ({"scope_base": {"client": ("::1", 1)}}, lambda: request.remote_addr == "::1"),
+        (
+            {"scope_base": {"client": ("::1", 1)}},
+            lambda: request.remote_addr == "::1",
+        ),
         ({"auth": ("a", "b")}, lambda: request.authorization.password == "b"),
         ({"subdomain": "api"}, lambda: request.host == "api.localhost"),
-        ({"form": {"a": "1"}}, lambda: request.mimetype.endswith("urlencoded")),
+        (
+            {"form": {"a": "1"}},
+            lambda: request.mimetype.endswith("urlencoded"),
+        ),
         ({"data": b"abc"}, lambda: request.method == "GET"),
     ],
 )
@@ -110,7 +122,9 @@ async def test_contexts_of_two_applications_do_not_share_g(app):
         assert current_app.name == app.name
 
 
-async def test_an_application_context_inside_a_request_still_sees_the_request(app):
+async def test_an_application_context_inside_a_request_still_sees_the_request(
+    app,
+):
     async with app.test_request_context("/x"):
         g.user = "anna"
         async with app.app_context():

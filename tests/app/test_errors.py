@@ -64,7 +64,11 @@ async def answer(app, error, path="/"):
 async def test_a_handler_answers(app, registered, error, told):
     @app.errorhandler(registered)
     async def handle(error):
-        name = error.code if isinstance(error, HTTPException) else type(error).__name__
+        name = (
+            error.code
+            if isinstance(error, HTTPException)
+            else type(error).__name__
+        )
         return f"handled {name}", 299
 
     assert await answer(app, error) == (299, told)
@@ -80,7 +84,9 @@ async def test_a_plain_handler_answers(app):
 
 async def test_one_handler_for_every_code(app):
     for code in default_exceptions:
-        app.register_error_handler(code, lambda error: (str(error.code), error.code))
+        app.register_error_handler(
+            code, lambda error: (str(error.code), error.code)
+        )
     assert await answer(app, NotFound()) == (404, "404")
 
 
@@ -113,7 +119,9 @@ async def test_a_blueprint_wins_over_its_application(app):
     parent.register_blueprint(child)
     app.register_blueprint(parent)
     client = app.test_client()
-    told = [await (await client.get(f"/{c}")).get_data() for c in (404, 403, 410)]
+    told = [
+        await (await client.get(f"/{c}")).get_data() for c in (404, 403, 410)
+    ]
     assert told == [b"child 404", b"parent 403", b"app 410"]
 
 
@@ -237,7 +245,9 @@ async def test_in_debug_mode_a_404_tells_what_was_tried(app):
 async def test_trapped_http_exceptions_are_errors_of_the_program(app):
     app.config["TRAP_HTTP_EXCEPTIONS"] = True
     app.testing = True
-    app.register_error_handler(404, lambda error: "not asked, as it is trapped")
+    app.register_error_handler(
+        404, lambda error: "not asked, as it is trapped"
+    )
     app.add_url_rule("/", "view", raising(NotFound()))
     assert await (await app.test_client().get("/")).get_data() == (
         b"not asked, as it is trapped"
@@ -249,7 +259,10 @@ async def test_trapped_http_exceptions_are_errors_of_the_program(app):
 
 @pytest.mark.parametrize(
     ("settings", "status", "named"),
-    [({}, 400, False), ({"TRAP_BAD_REQUEST_ERRORS": False, "DEBUG": True}, 400, True)],
+    [
+        ({}, 400, False),
+        ({"TRAP_BAD_REQUEST_ERRORS": False, "DEBUG": True}, 400, True),
+    ],
 )
 async def test_a_missing_key_is_400_and_named_in_debug_mode(
     app, settings, status, named

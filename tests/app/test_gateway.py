@@ -231,7 +231,9 @@ async def test_a_body_that_nobody_wants_stays_with_the_server(app, tells):
 
     headers = [(b"content-length", b"3")]
     server = Server(app, tells=tells, method="POST", headers=headers)
-    server.inbox = [{"type": "http.request", "body": b"abc", "more_body": False}]
+    server.inbox = [
+        {"type": "http.request", "body": b"abc", "more_body": False}
+    ]
     await server.run()
     assert len(server.inbox) == 1
 
@@ -494,7 +496,9 @@ async def test_no_task_asks_where_the_server_tells(app):
 
 @pytest.mark.parametrize("error", [ValueError("a"), OSError("b")])
 @both
-async def test_an_error_of_the_view_is_not_taken_for_a_departure(app, tells, error):
+async def test_an_error_of_the_view_is_not_taken_for_a_departure(
+    app, tells, error
+):
     app.config["PROPAGATE_EXCEPTIONS"] = True
 
     @app.get("/")
@@ -572,13 +576,19 @@ async def test_a_websocket_is_accepted_and_closed(app, tells):
     server = Server(app, WEBSOCKET, tells)
     server.put({"type": "websocket.receive", "text": "hello"})
     await server.run()
-    assert types(server) == ["websocket.accept", "websocket.send", "websocket.close"]
+    assert types(server) == [
+        "websocket.accept",
+        "websocket.send",
+        "websocket.close",
+    ]
     assert server.sent[1]["text"] == "hello"
     assert server.sent[2]["code"] == 1000
 
 
 @both
-async def test_a_websocket_view_is_cancelled_when_its_client_leaves(app, tells):
+async def test_a_websocket_view_is_cancelled_when_its_client_leaves(
+    app, tells
+):
     log = []
 
     @app.websocket("/")

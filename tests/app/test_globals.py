@@ -78,8 +78,12 @@ def helper():
 """
 
 
-@pytest.mark.parametrize(("use", "line"), [("request.args", 7), ("helper()", 7)])
-def test_a_use_at_import_is_told_with_its_line(tmp_path, monkeypatch, use, line):
+@pytest.mark.parametrize(
+    ("use", "line"), [("request.args", 7), ("helper()", 7)]
+)
+def test_a_use_at_import_is_told_with_its_line(
+    tmp_path, monkeypatch, use, line
+):
     (tmp_path / "early.py").write_text(PROGRAM.format(use=use))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "early", raising=False)
@@ -166,6 +170,9 @@ def test_importing_brings_no_heavy_library_in():
         "'h11', 'h2', 'wsproto', 'trio') if m in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == "[]\n"

@@ -39,9 +39,15 @@ def nested(app, log, kind):
     parent = Blueprint("parent", __name__)
     for owner, name in ((app, "app"), (parent, "parent"), (child, "child")):
         for number in (1, 2):
-            getattr(owner, f"before_{kind}")(note(f"before {name} {number}", log))
-            getattr(owner, f"after_{kind}")(note(f"after {name} {number}", log, ...))
-            getattr(owner, f"teardown_{kind}")(note(f"teardown {name} {number}", log))
+            getattr(owner, f"before_{kind}")(
+                note(f"before {name} {number}", log)
+            )
+            getattr(owner, f"after_{kind}")(
+                note(f"after {name} {number}", log, ...)
+            )
+            getattr(owner, f"teardown_{kind}")(
+                note(f"teardown {name} {number}", log)
+            )
     parent.register_blueprint(child)
     return parent, child
 
@@ -49,10 +55,22 @@ def nested(app, log, kind):
 # The application first, then from the outer to the inner blueprint; at the end
 # the other way round.
 ORDER = [
-    *(f"before {name} {n}" for name in ("app", "parent", "child") for n in (1, 2)),
+    *(
+        f"before {name} {n}"
+        for name in ("app", "parent", "child")
+        for n in (1, 2)
+    ),
     "view",
-    *(f"after {name} {n}" for name in ("child", "parent", "app") for n in (2, 1)),
-    *(f"teardown {name} {n}" for name in ("child", "parent", "app") for n in (2, 1)),
+    *(
+        f"after {name} {n}"
+        for name in ("child", "parent", "app")
+        for n in (2, 1)
+    ),
+    *(
+        f"teardown {name} {n}"
+        for name in ("child", "parent", "app")
+        for n in (2, 1)
+    ),
 ]
 
 

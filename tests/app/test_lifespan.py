@@ -217,7 +217,9 @@ async def test_a_background_task_can_be_cancelled(app):
         assert task.done()
 
 
-async def test_an_error_of_a_background_task_is_logged_with_its_request(app, caplog):
+async def test_an_error_of_a_background_task_is_logged_with_its_request(
+    app, caplog
+):
     seen = []
 
     async def listen(sender, exception):

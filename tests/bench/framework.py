@@ -23,7 +23,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from microquart.asgi import ASGIApplication, HTTPScope, ReceiveMessage, SendMessage
+from microquart.asgi import (
+    ASGIApplication,
+    HTTPScope,
+    ReceiveMessage,
+    SendMessage,
+)
 
 BODY = json.dumps({"text": "x" * 1000}).encode()
 CASES = {
@@ -33,7 +38,11 @@ CASES = {
     "stream": ("GET", "/stream"),
     "last": ("GET", "/r499"),
 }
-FIELDS = [(b"host", b"127.0.0.1:8000"), (b"user-agent", b"bench"), (b"accept", b"*/*")]
+FIELDS = [
+    (b"host", b"127.0.0.1:8000"),
+    (b"user-agent", b"bench"),
+    (b"accept", b"*/*"),
+]
 SENT_FIELDS = [
     *FIELDS,
     (b"content-type", b"application/json"),
@@ -51,7 +60,11 @@ def bare() -> ASGIApplication:
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
         ]
-        start = {"type": "http.response.start", "status": 200, "headers": fields}
+        start = {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": fields,
+        }
         await send(start)
         await send({"type": "http.response.body", "body": body})
 
@@ -188,7 +201,15 @@ def instructions(name: str, case: str, times: int) -> int:
         [
             *("valgrind", "--tool=cachegrind", "--cache-sim=no"),
             "--cachegrind-out-file=/dev/null",
-            *(sys.executable, __file__, "--run", str(times), "--case", case, name),
+            *(
+                sys.executable,
+                __file__,
+                "--run",
+                str(times),
+                "--case",
+                case,
+                name,
+            ),
         ],
         capture_output=True,
         text=True,

@@ -866,6 +866,19 @@ def test_a_ping_within_a_compressed_message_does_no_harm(socket):
     assert client.received()[1:] == ["a" * 1000 + "b" * 1000]
 
 
+@pytest.mark.parametrize("takeover", [False, True])
+def test_a_stray_continuation_after_a_compressed_message_is_refused(
+    socket, takeover
+):
+    client = socket(
+        deflate=PerMessageDeflate(client_no_context_takeover=not takeover)
+    )
+    client.text("x" * 1000)
+    client.received()
+    client.raw(frame(0, b"stray"))
+    assert client.closed == 1002
+
+
 def test_without_an_offer_nothing_is_compressed(socket):
     client = socket()
     assert client.field(b"sec-websocket-extensions") is None

@@ -127,6 +127,17 @@ def test_every_setting_and_limit_is_an_option(microquart):
         (["--no-date-header"], "date_header", False),
         (["--log-level", "debug"], "log_level", "debug"),
         (["--debug"], "debug", True),
+        (["--https"], "https", True),
+        (["--proxy-headers"], "proxy_headers", True),
+        (["--proxy-protocol"], "proxy_protocol", True),
+        (
+            ["--forwarded-allow-ips", "::1", "--forwarded-allow-ips", "unix"],
+            "forwarded_allow_ips",
+            ("::1", "unix"),
+        ),
+        (["--server-names", "a.example"], "server_names", ("a.example",)),
+        (["--response-fields", "X-A: b c"], "response_fields", ("X-A: b c",)),
+        (["--socket-mode", "660"], "socket_mode", "660"),
     ],
 )
 def test_an_option_is_a_setting(settings, args, name, value):
@@ -145,6 +156,15 @@ def test_an_option_is_a_setting(settings, args, name, value):
 )
 def test_a_limit_is_an_option_too(settings, args, name, value):
     assert getattr(settings(*args).limits, name) == value
+
+
+def test_fields_have_lines_in_the_environment_and_addresses_words(settings):
+    read = settings(
+        MICROQUART_RESPONSE_FIELDS="X-A: b c\nX-D: e",
+        MICROQUART_FORWARDED_ALLOW_IPS="127.0.0.1 ::1",
+    )
+    assert read.response_fields == ("X-A: b c", "X-D: e")
+    assert read.forwarded_allow_ips == ("127.0.0.1", "::1")
 
 
 @pytest.mark.parametrize(
@@ -231,6 +251,34 @@ def test_the_nearest_address_is_listened_on(
         (
             ["hello", "--keyfile", "key.pem"],
             "--keyfile and --ca-certs need --certfile",
+        ),
+        (
+            ["hello", "--https", "--certfile", "cert.pem"],
+            "--https makes a certificate: give it, or --certfile, not both",
+        ),
+        (
+            ["hello", "--forwarded-allow-ips", "127.0.0.1, localhost"],
+            "'localhost' is nobody to trust: use addresses, networks, unix "
+            "or * ('localhost' does not appear to be an IPv4 or IPv6 network)",
+        ),
+        (
+            ["hello", "--forwarded-fields", "Via"],
+            "'via' is no field of proxies: x-forwarded-for, "
+            "x-forwarded-proto, x-forwarded-host, x-forwarded-port, "
+            "x-forwarded-prefix, forwarded",
+        ),
+        (
+            ["hello", "--proxy-protocol"],
+            "--proxy-protocol serves trusted proxies alone: name them with "
+            "--forwarded-allow-ips",
+        ),
+        (
+            ["hello", "--response-fields", "X-A"],
+            "'X-A' is no field: use NAME: VALUE",
+        ),
+        (
+            ["hello", "--socket-mode", "rw"],
+            "'rw' is no mode: use octal digits, as 660",
         ),
         (
             ["hello", "--log-level", "loud"],

@@ -178,20 +178,21 @@ async def app(scope, receive, send):
 """
 
 
+RUN = ("-m", "microquart", "run", "app.py", "--reload", "--bind")
+RUN = (*RUN, "127.0.0.1:0", "--no-access-log")
+
+
 @contextmanager
 def reloading(
-    folder: Path, *options: str, command: str = "run app.py"
+    folder: Path, *options: str, program: tuple[str, ...] = RUN
 ) -> Iterator[Process]:
     """Run ``microquart run app.py --reload`` in a folder, round a block."""
     popen = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "microquart", *command.split()),
-            *("--reload", "--bind", "127.0.0.1:0", "--no-access-log"),
-            *options,
-        ],
+        [sys.executable, *program, *options],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -203,12 +204,16 @@ def reloading(
         popen.communicate()
 
 
-def ask(server: Process) -> str:
+def up(server: Process) -> None:
+    """Wait until a worker serves."""
+    server.wait_for("serves")
     if not server.port:
-        found = re.search(r"listening on .*:(\d+)", server.said)
-        line = "" if found else server.wait_for("listening on")
-        found = found or re.search(r":(\d+)$", line)
-        server.port = int(found[1])
+        if "listening on" not in server.said:
+            server.wait_for("listening on")
+        server.port = int(re.search(r"//127\.0\.0\.1:(\d+)", server.said)[1])
+
+
+def ask(server: Process) -> str:
     url = f"http://127.0.0.1:{server.port}/"
     with urllib.request.urlopen(url, timeout=10) as response:
         return response.read().decode()
@@ -220,11 +225,11 @@ def test_a_change_is_served_within_a_second(tmp_path, loop):
     app = tmp_path / "app.py"
     app.write_text(APP.format("one"))
     with reloading(tmp_path, "--loop", loop) as server:
-        server.wait_for("serves")
+        up(server)
         assert ask(server) == "one"
         app.write_text(APP.format("two, which is longer"))
         began = time.monotonic()
-        server.wait_for("serves")
+        up(server)
         took = time.monotonic() - began
         assert ask(server) == "two, which is longer"
         assert server.stop(signal.SIGINT) == 0
@@ -238,12 +243,12 @@ def test_a_request_between_two_workers_waits(tmp_path):
     app = tmp_path / "app.py"
     app.write_text(APP.format("one"))
     with reloading(tmp_path) as server:
-        server.wait_for("serves")
+        up(server)
         assert ask(server) == "one"
         app.write_text("import time; time.sleep(0.3)" + APP.format("two"))
         server.wait_for("restarting")
         assert ask(server) in ("one", "two")
-        server.wait_for("serves")
+        up(server)
         assert ask(server) == "two"
 
 
@@ -255,10 +260,10 @@ def test_an_error_is_told_and_the_next_change_is_waited_for(tmp_path):
         assert "app.py:1: SyntaxError" in server.wait_for("Error")
         server.wait_for("waiting for a change")
         app.write_text("import nothing_of_that_name")
-        server.wait_for("no module named 'nothing_of_that_name'".title()[:2])
+        assert "nothing_of_that_name" in server.wait_for("Error")
         server.wait_for("waiting for a change")
         app.write_text(APP.format("good"))
-        server.wait_for("serves")
+        up(server)
         assert ask(server) == "good"
         assert server.stop(signal.SIGINT) == 0
     assert "Traceback" not in server.said
@@ -269,19 +274,54 @@ def test_a_module_from_elsewhere_is_watched_too(tmp_path):
     project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
     project.mkdir()
     elsewhere.mkdir()
-    (elsewhere / "texts.py").write_text("TEXT = 'one'")
-    (project / "app.py").write_text(
-        f"import sys; sys.path.append({str(elsewhere)!r})\n"
-        + APP.format("x").replace("b\"x\"", "__import__('texts').TEXT.encode()")
+    (elsewhere / "texts.py").write_text("")
+    program = f"import sys; sys.path.append({str(elsewhere)!r}); import texts"
+    (project / "app.py").write_text(program + APP.format("x"))
+    with reloading(project, "--log-level", "debug") as server:
+        server.wait_for(f"watching {elsewhere / 'texts.py'}")
+        (elsewhere / "texts.py").write_text("TEXT = 'new'")
+        server.wait_for("texts.py changed: restarting")
+        up(server)
+
+
+@pytest.mark.slow
+def test_an_open_stream_does_not_hold_a_restart_up(tmp_path):
+    app = tmp_path / "app.py"
+    app.write_text(
+        "import anyio"
+        + APP.format("x").replace('"}', '", "more_body": True}')
+        + "        await anyio.sleep_forever()\n"
     )
-    with reloading(project) as server:
-        server.wait_for("serves")
-        # It is imported by the first request, and told with the next beat.
+    with reloading(tmp_path) as server:
+        up(server)
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.recv(1000)
+            app.write_text(APP.format("two"))
+            began = time.monotonic()
+            up(server)
+            took = time.monotonic() - began
+        assert ask(server) == "two"
+    assert "cancelled: GET /events" in server.said
+    # 0.7 s are for the stop.
+    assert took < 4
+
+
+@pytest.mark.slow
+def test_a_program_that_calls_run_is_restarted_too(tmp_path):
+    app = tmp_path / "app.py"
+    program = (
+        "from microquart.server.serve import run\n"
+        "from microquart.server.settings import Settings\n"
+        "print('imported')\n"
+        + APP
+        + "run(app, Settings(bind=('127.0.0.1:0',), reload=True))\n"
+    )
+    app.write_text(program.format("one"))
+    with reloading(tmp_path, program=("app.py",)) as server:
+        up(server)
         assert ask(server) == "one"
-        until = time.monotonic() + SOON
-        number = 0
-        while "restarting" not in server.said:
-            number += 1
-            assert time.monotonic() < until
-            (elsewhere / "texts.py").write_text(f"TEXT = 'two {number}'")
-            ...
+        app.write_text(program.format("two"))
+        up(server)
+        assert ask(server) == "two"
+        assert server.stop(signal.SIGINT) == 0
