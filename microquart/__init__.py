@@ -5,7 +5,7 @@ from markupsafe import Markup, escape
 from microquart.app import Quart
 from microquart.blueprints import Blueprint
 from microquart.config import Config
-from microquart.context import (
+from microquart.ctx import (
     after_this_request,
     copy_current_app_context,
     copy_current_request_context,

@@ -458,10 +458,9 @@ class Quart(Serving):
         from microquart.server.settings import Settings, development
 
         name, _, number = (self.config["SERVER_NAME"] or "").partition(":")
-        host = host or name or HOST
-        bind = host
-        if not host.startswith(("unix:", "fd:")):
-            bind = f"{host}:{port or int(number or PORT)}"
+        bind: str = host or name or HOST
+        if not bind.startswith(("unix:", "fd:")):
+            bind = f"{bind}:{port or int(number or PORT)}"
         paths = {"ca_certs": ca_certs, "certfile": certfile}
         paths["keyfile"] = keyfile
         named = {k: Path(v) for k, v in paths.items() if v is not None}

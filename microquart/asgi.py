@@ -36,11 +36,12 @@ class TLSExtension(TypedDict):
 class DisconnectExtension(TypedDict):
     """Ours: ``watch(callback)`` has callback called once if the peer leaves.
 
+    Without arguments, or for a WebSocket with its close code and reason.
     It is called at once when the peer has left already, and never after the
     application has returned.
     """
 
-    watch: Callable[[Callable[[], object]], None]
+    watch: Callable[[Callable[..., object]], None]
 
 
 Empty = TypedDict("Empty", {})  # an extension that only says: offered

@@ -19,7 +19,8 @@ from microquart.exceptions import Aborter, HTTPException
 from microquart.http.datastructures import ImmutableDict
 from microquart.json.provider import DefaultJSONProvider, JSONProvider
 from microquart.logging import create_logger
-from microquart.scaffold import Scaffold, find_package, open_to_read
+from microquart.resources import find_package, open_to_read
+from microquart.scaffold import Scaffold
 from microquart.sessions import SecureCookieSessionInterface, SessionInterface
 from microquart.threads import is_async, run_sync
 from microquart.typing import FilePath, ResponseReturnValue

@@ -14,15 +14,13 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
-from functools import wraps
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeAlias, TypeVar
 
 from anyio import CancelScope
 
 from microquart import mistakes
-from microquart.exceptions import HTTPException
-from microquart.routing import MapAdapter, Rule
+from microquart.routing import MapAdapter
 from microquart.sessions import (
     SecureCookieSessionInterface,
     SessionApplication,
@@ -264,6 +262,12 @@ class Context:
         twin.way = self.way
         return twin
 
+    def copy_of_app(self) -> Self:
+        """Return an application's own context with the same g."""
+        twin = type(self)(self.app)
+        twin._original = self
+        return twin
+
     # -- pushing and popping --
 
     async def __aenter__(self) -> Self:
@@ -502,65 +506,3 @@ def the_conversation_context(wanted: str) -> Context:
         otherwise = "Not within a request nor websocket context"
         raise RuntimeError(mistakes.no_context(wanted, otherwise))
     return ctx
-
-
-def after_this_request(func: F) -> F:
-    """Call ``func`` with the response of the current request, and only it.
-
-    ::
-
-        @after_this_request
-        def remember(response):
-            response.set_cookie("seen", "yes")
-            return response
-    """
-    return _after_this("request", func)
-
-
-def after_this_websocket(func: F) -> F:
-    """Call ``func`` after the current websocket.
-
-    It gets the response, or None if the websocket was accepted.
-    """
-    return _after_this("websocket", func)
-
-
-def _after_this(part: Literal["request", "websocket"], func: F) -> F:
-    ctx = the_context(part)
-    if ctx.after_functions is None:
-        ctx.after_functions = []
-    ctx.after_functions.append(func)
-    return func
-
-
-# -- for work that outlives the context --
-
-
-def copy_current_app_context(func: Callable[..., Any]) -> AsyncFunction:
-    """Return ``func`` so that it runs in the application's context of now."""
-    ctx = the_context("app")
-    twin = Context(ctx.app)
-    twin._original = ctx
-    return _within(twin, func)
-
-
-def copy_current_request_context(func: Callable[..., Any]) -> AsyncFunction:
-    """Return ``func`` so that it runs in the request's context of now."""
-    return _within(the_context("request").copy(), func)
-
-
-def copy_current_websocket_context(func: Callable[..., Any]) -> AsyncFunction:
-    """Return ``func`` so that it runs in the websocket's context of now."""
-    return _within(the_context("websocket").copy(), func)
-
-
-def _within(ctx: Context, func: Callable[..., Any]) -> AsyncFunction:
-    run = ctx.app.ensure_async(func)
-
-    @wraps(func)
-    async def within(*args: Any, **kwargs: Any) -> Any:
-        # Of each call its own: two may run at once.
-        async with ctx.copy():
-            return await run(*args, **kwargs)
-
-    return within

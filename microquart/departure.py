@@ -26,7 +26,7 @@ Loop: TypeAlias = asyncio.AbstractEventLoop
 Task: TypeAlias = asyncio.Task[Any]
 Work: TypeAlias = Coroutine[Any, Any, None]
 # Calls what it is given when the client leaves.
-Watch: TypeAlias = Callable[[Callable[[], object]], object]
+Watch: TypeAlias = Callable[[Callable[..., object]], object]
 
 
 # -- on asyncio --

@@ -138,7 +138,10 @@ def find_file(
         real = os.path.realpath(path, strict=True)
         if os.path.commonpath([root, real]) != root:
             return None
-        return describe(real, path) if os.access(real, os.R_OK) else None
+        # As whom this process acts now, where the system can tell.
+        effective = os.access in os.supports_effective_ids
+        readable = os.access(real, os.R_OK, effective_ids=effective)
+        return describe(real, path) if readable else None
     except (OSError, ValueError):  # too long, not encodable, another drive
         return None
 

@@ -1,6 +1,5 @@
 """ASGI on one side, requests and responses on the other."""
 
-import asyncio
 import types
 from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from functools import partial
@@ -34,8 +33,8 @@ from microquart.departure import (
     is_over,
     running_loop,
 )
-from microquart.http.errors import ClientDisconnected
 from microquart.signals import websocket_received, websocket_sent
+from microquart.threads import run_sync
 from microquart.wrappers.bodies import DataBody, ResponseBody
 from microquart.wrappers.request import Request, RequestSettings
 from microquart.wrappers.response import Response
@@ -304,11 +303,13 @@ async def converse(
             if websocket.accepted:
                 await websocket.close(INTERNAL_ERROR)
             response = app.answer_crash(error, websocket)
-        if websocket.accepted:
-            failed = response is not None and response.status_code >= 500
-            await websocket.close(INTERNAL_ERROR if failed else NORMAL)
-        elif response is None or not may_answer(websocket):
+        if response is None:
             await websocket.close()
+        elif websocket.accepted or not may_answer(websocket):
+            async with response.response:
+                pass  # nobody takes it; its context ends with it
+            failed = websocket.accepted and response.status_code >= 500
+            await websocket.close(INTERNAL_ERROR if failed else NORMAL)
         elif not websocket.closed:
             await reject(response, send)
     except BaseException as error:
@@ -349,11 +350,11 @@ async def reject(response: Response, send: Send) -> None:
 
 
 async def announce_received(data: Data) -> None:
-    await websocket_received.send_async(data)
+    await websocket_received.send_async(data, _sync_wrapper=run_sync)
 
 
 async def announce_sent(data: Data) -> None:
-    await websocket_sent.send_async(data)
+    await websocket_sent.send_async(data, _sync_wrapper=run_sync)
 
 
 # -- the application's life --

@@ -12,7 +12,7 @@ from microquart.context import conversation_context, the_context
 from microquart.exceptions import Aborter
 from microquart.flashing import flash, get_flashed_messages
 from microquart.globals import current_app, request
-from microquart.scaffold import find_package
+from microquart.resources import find_package
 from microquart.typing import FilePath
 from microquart.wrappers.redirect import redirect_response
 from microquart.wrappers.response import Response

@@ -85,6 +85,14 @@ def stopped_with(kind: str, hook: object, value: object) -> str:
     )
 
 
+def answered_with(kind: str, handler: object, value: object) -> str:
+    """Speak of an error handler whose value cannot become a response."""
+    return (
+        f"{kind} '{name_of(handler)}' ({place(handler)}) returned "
+        f"{_shown(value)}: must return a response, or what becomes one"
+    )
+
+
 def gave_no_response_back(kind: str, hook: object, value: object) -> str:
     """Speak of an after hook that forgot what it was given."""
     return (

@@ -15,7 +15,8 @@ from collections.abc import (
 )
 from contextlib import AbstractAsyncContextManager
 from os import PathLike
-from typing import Any, Protocol, TypeAlias
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias
 
 from microquart.asgi import (
     HTTPScope,
@@ -147,7 +148,19 @@ class ASGILifespanProtocol(Protocol):
 class TestHTTPConnectionProtocol(Protocol):
     """What ``client.request()`` returns."""
 
+    headers: Headers | None
     push_promises: list[tuple[str, Headers]]
+    response_data: bytearray
+    status_code: int | None
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
 
     async def send(self, data: bytes) -> None: ...
 
@@ -162,6 +175,20 @@ class TestHTTPConnectionProtocol(Protocol):
 
 class TestWebsocketConnectionProtocol(Protocol):
     """What ``client.websocket()`` returns."""
+
+    accepted: bool
+    headers: Headers | None
+    response_data: bytearray
+    status_code: int | None
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
 
     async def receive(self) -> str | bytes: ...
 
@@ -183,18 +210,44 @@ class TestClientProtocol(Protocol):
     cookie_jar: Any
     push_promises: list[tuple[str, Headers]]
 
-    async def open(self, path: str, **options: Any) -> Response: ...
+    async def open(
+        self, path: str, *args: Any, **options: Any
+    ) -> Response: ...
 
-    async def get(self, path: str, **options: Any) -> Response: ...
+    async def get(self, path: str, *args: Any, **options: Any) -> Response: ...
 
-    async def post(self, path: str, **options: Any) -> Response: ...
+    async def post(
+        self, path: str, *args: Any, **options: Any
+    ) -> Response: ...
+
+    async def put(self, path: str, *args: Any, **options: Any) -> Response: ...
+
+    async def patch(
+        self, path: str, *args: Any, **options: Any
+    ) -> Response: ...
+
+    async def delete(
+        self, path: str, *args: Any, **options: Any
+    ) -> Response: ...
+
+    async def head(
+        self, path: str, *args: Any, **options: Any
+    ) -> Response: ...
+
+    async def options(
+        self, path: str, *args: Any, **options: Any
+    ) -> Response: ...
+
+    async def trace(
+        self, path: str, *args: Any, **options: Any
+    ) -> Response: ...
 
     def request(
-        self, path: str, **options: Any
+        self, path: str, *args: Any, **options: Any
     ) -> TestHTTPConnectionProtocol: ...
 
     def websocket(
-        self, path: str, **options: Any
+        self, path: str, *args: Any, **options: Any
     ) -> TestWebsocketConnectionProtocol: ...
 
     def set_cookie(
@@ -202,20 +255,30 @@ class TestClientProtocol(Protocol):
         server_name: str | None,
         key: str,
         value: str = "",
+        *args: Any,
         **options: Any,
     ) -> None: ...
 
     def delete_cookie(
-        self, server_name: str | None, key: str, **options: Any
+        self, server_name: str | None, key: str, *args: Any, **options: Any
     ) -> None: ...
 
     def session_transaction(
-        self, path: str = "/", **options: Any
+        self, path: str = "/", *args: Any, **options: Any
     ) -> AbstractAsyncContextManager[Any]: ...
 
 
 class TestAppProtocol(Protocol):
     """What ``app.test_app()`` returns."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
 
     def test_client(self) -> TestClientProtocol: ...
 

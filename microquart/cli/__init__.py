@@ -29,6 +29,7 @@ from microquart.commands import (
     with_appcontext,
 )
 from microquart.config import env_names
+from microquart.dotenv import load_dotenv
 from microquart.loading import LoadError, load
 from microquart.server import leash, serve
 from microquart.server.access import compiled
@@ -45,6 +46,8 @@ __all__ = [
     "NoAppException",
     "QuartGroup",
     "ScriptInfo",
+    "cli",
+    "load_dotenv",
     "main",
     "pass_script_info",
     "with_appcontext",
@@ -144,6 +147,9 @@ def main() -> None:
     (module:create_app()).  Without one it is --app, else MICROQUART_APP,
     else app.py.
     """
+
+
+cli = main  # Quart's name
 
 
 # -- inside: each mistake is one line, and nothing has started yet --

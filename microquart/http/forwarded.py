@@ -2,23 +2,13 @@
 
 A proxy hides who asks, by which scheme, for which host and below which path.
 It says so in fields, and so can anyone else: they count only if a trusted
-address has sent them.  Each proxy of a chain appends what it sees, so the
-fields are read from the right, where the nearest one writes; the first
-address there that is not trusted is the client, and what stands left of it
-is the client's own invention.
+address has sent them (``http.proxies``).
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 from microquart.http.targets import valid_host
@@ -32,12 +22,8 @@ FOR, PROTO, HOST, PORT, PREFIX, FORWARDED = FIELDS = (
     "forwarded",
 )
 
-# Proxies in a row that are believed; also what "*" costs at most.
-MAX_HOPS = 20
-
 Client = tuple[str, int | None] | None
 Lines = Iterable[tuple[bytes, bytes]]
-Network = IPv4Network | IPv6Network
 Said = dict[str, list[str]]
 
 # An address with or without a port, which may be a pseudonym (RFC 7239, 6).
@@ -76,100 +62,16 @@ class Origin(NamedTuple):
     prefix: str  # of the path, taken off by a proxy
 
 
-class Proxies:
-    """Whose word counts, and which words: names of ``FIELDS``.
-
-    >>> proxies = Proxies(["10.0.0.0/8"])
-    >>> fields = [(b"x-forwarded-for", b"1.1.1.1, 9.9.9.9, 10.0.0.7")]
-    >>> proxies.origin(("10.0.0.8", 5000), False, fields).client
-    ('9.9.9.9', 0)
-    >>> proxies.origin(("9.9.9.9", 5000), False, fields)    # not a proxy
-
-    ``trusted`` has addresses, networks, ``unix`` and ``*`` (everyone), also
-    several in one text, with commas.
-
-    Raises:
-        ValueError: something is none of these.
-    """
-
-    def __init__(
-        self,
-        trusted: str | Iterable[str] = (),
-        believed: Iterable[str] = FIELDS,
-    ) -> None:
-        texts = [trusted] if isinstance(trusted, str) else trusted
-        names = {name for text in texts for name in re.split(r"[,\s]+", text)}
-        self.everyone = "*" in names
-        self.unix = "unix" in names or self.everyone
-        self.networks = [
-            _network(name) for name in sorted(names - {"", "*", "unix"})
-        ]
-        self.believed = {name.lower() for name in believed}
-        for name in sorted(self.believed.difference(FIELDS)):
-            known = ", ".join(FIELDS)
-            raise ValueError(f"{name!r} is no field of proxies: {known}")
-        # Proxies are few, and asked about with each request.
-        self.trusts: Callable[[str], bool] = lru_cache(1024)(self._trusts)
-
-    def __bool__(self) -> bool:
-        return bool(self.unix or self.networks)
-
-    def origin(
-        self, client: Client, secure: bool, fields: Lines
-    ) -> Origin | None:
-        """Return what the proxies say; None: no trusted one has sent this.
-
-        ``client`` and ``secure`` are those of the connection; its client is
-        None, or without a name, on a Unix socket.
-        """
-        if not self.trusts(client[0] if client else ""):
-            return None
-        said = said_by(fields, self.believed)
-        # A proxy writes one kind, and lets the client's own of the other
-        # kind pass: mixing them would be believing the client.
-        if FORWARDED in said and said.keys().isdisjoint(FIELDS[:-1]):
-            elements: list[dict[str, str]] = []
-            return origin_of_elements(
-                self._walk(client, _nodes(said[FORWARDED], elements))[0],
-                secure,
-                elements,
-            )
-        nodes = map(parse_node, reversed(said.get(FOR, [])))
-        client, hops = self._walk(client, nodes)
-        return origin_of_fields(client, secure, said, hops)
-
-    def _walk(
-        self, client: Client, nodes: Iterable[Client]
-    ) -> tuple[Client, int]:
-        """Return the first that is not trusted, and the trusted before it."""
-        hops = 0
-        for client in nodes:
-            hops += 1
-            if client is None or not self.trusts(client[0]):
-                break
-            if hops == MAX_HOPS:
-                break
-        return client, max(hops, 1)
-
-    def _trusts(self, host: str) -> bool:
-        if self.everyone or not host:
-            return self.unix
-        try:
-            address = _unmapped(ip_address(host.partition("%")[0]))
-        except ValueError:
-            return False
-        return any(address in network for network in self.networks)
+def wanted(names: Iterable[str]) -> Mapping[bytes, str]:
+    """Return fields for ``said_by``: these, and Host."""
+    return {name.encode(): name for name in (*names, "host")}
 
 
-# -- from what is said to an origin --
-
-
-def said_by(fields: Lines, believed: Iterable[str]) -> Said:
-    """Return the values of these fields and of Host, in their order."""
-    names = {name.encode(): name for name in (*believed, "host")}
+def said_by(fields: Lines, believed: Mapping[bytes, str]) -> Said:
+    """Return the values of fields, those of each in their order."""
     said: Said = {}
     for line in fields:
-        name = names.get(line[0].lower())
+        name = believed.get(line[0])
         if name is not None:
             text = line[1].decode("latin-1")
             # Forwarded has commas between quotes: it is taken apart later.
@@ -213,6 +115,7 @@ def origin_of_elements(
     return Origin(client, secure, host, "")
 
 
+@lru_cache(1024)
 def parse_node(text: str) -> Client:
     """Return an address and its port, 0 if that is not known.
 
@@ -225,7 +128,7 @@ def parse_node(text: str) -> Client:
     if node is None or (port := int(node[3] or 0)) > 0xFFFF:
         return None
     try:
-        address = _unmapped(ip_address(node[1] or node[2] or node[4]))
+        address = unmapped(ip_address(node[1] or node[2] or node[4]))
     except ValueError:
         return None
     return str(address), port
@@ -257,14 +160,6 @@ def with_host(fields: Lines, host: bytes) -> list[tuple[bytes, bytes]]:
 # -- inside --
 
 
-def _nodes(
-    values: list[str], elements: list[dict[str, str]]
-) -> Iterator[Client]:
-    for element in elements_from_the_right(values):
-        elements.append(element)
-        yield parse_node(element.get("for", ""))
-
-
 def _host(host: str, port: str, said: Said, secure: bool) -> bytes | None:
     """Return the host with its port, unless that is the scheme's own.
 
@@ -280,17 +175,7 @@ def _host(host: str, port: str, said: Said, secure: bool) -> bytes | None:
     return name or None
 
 
-def _network(text: str) -> Network:
-    try:
-        return ip_network(text)
-    except ValueError as error:
-        raise ValueError(
-            f"{text!r} is nobody to trust: use addresses, networks, unix or * "
-            f"({error})"
-        ) from None
-
-
-def _unmapped(
+def unmapped(
     address: IPv4Address | IPv6Address,
 ) -> IPv4Address | IPv6Address:
     """Return the IPv4 address inside, which a socket for both may show."""

@@ -131,7 +131,8 @@ class Life:
         self._asked: list[ReceiveMessage] = []
         self._news = anyio.Event()
         self._answered = anyio.Event()
-        self._failure: str | None = None
+        self._answers: list[str | None] = []  # what has failed, or None
+        self._failure: str | None = None  # after the last answer
         self._started = False
         self._ended = False
 
@@ -148,17 +149,17 @@ class Life:
         self, message: LifespanStartup | LifespanShutdown
     ) -> str | None:
         """Tell the application, and return what it says to have failed."""
-        if not self._ended:
+        self._asked.append(message)
+        self._news.set()
+        while not (self._answers or self._ended):
             self._answered = anyio.Event()
-            self._asked.append(message)
-            self._news.set()
             await self._answered.wait()
-        return self._failure
+        return self._answers.pop(0) if self._answers else self._failure
 
     def _failed(self, error: Exception) -> None:
         if not self._started:
             logger.debug("%s does not know lifespan: %r", self.name, error)
-        elif self._failure is None:
+        else:
             self._failure = f"{type(error).__name__}: {error}"
             logger.error("%s: its lifespan failed", self.name, exc_info=error)
 
@@ -170,11 +171,13 @@ class Life:
 
     async def _send(self, message: SendMessage) -> None:
         self._started = True
+        failure = None
         if (
             message["type"] == "lifespan.startup.failed"
             or message["type"] == "lifespan.shutdown.failed"
         ):
-            self._failure = message.get("message") or message["type"]
+            failure = message.get("message") or message["type"]
+        self._answers.append(failure)
         self._answered.set()
 
 

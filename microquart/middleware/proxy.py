@@ -21,14 +21,17 @@ from microquart.http.forwarded import (
     HOST,
     PROTO,
     Origin,
-    Proxies,
     elements_from_the_right,
     origin_of_elements,
     origin_of_fields,
     parse_node,
     said_by,
+    wanted,
     with_host,
 )
+from microquart.http.proxies import Proxies
+
+_LEGACY, _MODERN = wanted([FOR, PROTO, HOST]), wanted([FORWARDED])
 
 
 class ProxyHeadersMiddleware:
@@ -94,7 +97,7 @@ class ProxyFixMiddleware:
         client, secure = scope.get("client"), _is_secure(scope)
         hops = self.trusted_hops
         if self.mode == "modern":
-            said = said_by(scope["headers"], [FORWARDED])
+            said = said_by(scope["headers"], _MODERN)
             elements = [
                 element
                 for element, _ in zip(
@@ -109,9 +112,7 @@ class ProxyFixMiddleware:
             return origin_of_elements(client, secure, elements[-1:])
         said = {
             name: values
-            for name, values in said_by(
-                scope["headers"], [FOR, PROTO, HOST]
-            ).items()
+            for name, values in said_by(scope["headers"], _LEGACY).items()
             if len(values) >= hops
         }
         if FOR in said:

@@ -142,7 +142,7 @@ class Stream:
         self.gone = False  # the peer left before the end
         self.unread = 0  # bytes that the application has not taken
         self.close = False  # the application wants the connection closed
-        self._gone_callbacks: list[Callable[[], object]] = []
+        self._gone_callbacks: list[Callable[..., object]] = []
         self.scope: StreamScope
 
     # -- as a shell sees it --
@@ -169,12 +169,17 @@ class Stream:
         """Whether both sides have said that this is the end."""
         return False
 
+    @property
+    def farewell(self) -> tuple[object, ...]:
+        """What the peer said when it left: a WebSocket's code and reason."""
+        return ()
+
     # -- as the application sees it, through its scope --
 
-    def watch(self, callback: Callable[[], object]) -> None:
+    def watch(self, callback: Callable[..., object]) -> None:
         """Have callback called once if the peer leaves before the end."""
         if self.gone:
-            callback()
+            callback(*self.farewell)
         elif self.state != "done":
             self._gone_callbacks.append(callback)
 
@@ -211,7 +216,7 @@ class Stream:
         self.blocked = False
         callbacks, self._gone_callbacks = self._gone_callbacks, []
         for callback in callbacks:
-            callback()
+            callback(*self.farewell)
 
     # -- inside --
 

@@ -174,6 +174,10 @@ class WebSocketStream(Stream):
         return Frames(extensions, plain)
 
     @property
+    def farewell(self) -> tuple[object, ...]:
+        return self._departure or ()
+
+    @property
     def agreed(self) -> bool:
         return self.ws.state is ConnectionState.CLOSED
 

@@ -39,6 +39,9 @@ class Witness(Matcher):
         self.root = matcher.root
         self.visits: dict[Node, tuple[int, tuple[str, ...]]] = {}
 
+    def descend(self, segments: Sequence[str]) -> tuple[Node, int]:
+        return self.root, 0
+
     def walk(
         self, node: Node, at: int, texts: tuple[str, ...], search: Search
     ) -> Found | None:

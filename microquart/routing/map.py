@@ -210,9 +210,7 @@ class Map:
             domain = self.default_subdomain
         segments = [domain, *path.lstrip("/").split("/")] if path else [domain]
         search: Search = segments, method, websocket, []
-        node, at = self.matcher.root, 0
-        if path and domain in node.static and not node.dynamic:
-            node, at = node.static[domain], 1
+        node, at = self.matcher.descend(segments)
         found = self.matcher.walk(node, at, (), search)
         if found is not None:
             rule, values = found

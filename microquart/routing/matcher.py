@@ -62,7 +62,7 @@ class Matcher:
     """The walk down the tree.
 
     Subclasses see every step by overriding ``walk`` and ``arrive``, which
-    call each other through ``self``.
+    call each other through ``self``, and ``descend``, which goes ahead.
     """
 
     # A short cut for the commonest request: the rules without variables, by
@@ -83,6 +83,17 @@ class Matcher:
 
     def sort(self) -> None:
         self.root.sort()
+
+    def descend(self, segments: Sequence[str]) -> tuple[Node, int]:
+        """Go down from the root as long as there is no choice."""
+        node, at = self.root, 0
+        last = len(segments) - 1
+        while at < last and not node.dynamic:
+            below = node.static.get(segments[at])
+            if below is None:
+                break
+            node, at = below, at + 1
+        return node, at
 
     def walk(
         self, node: Node, at: int, texts: tuple[str, ...], search: Search

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from shlex import quote
 
 from microquart.http.errors import MicroquartError
 
@@ -65,17 +66,17 @@ class Authority:
 
     def advice(self) -> list[str]:
         """Say how browsers come to trust it, a line each."""
-        file = str(self.certificate)
+        file = quote(str(self.certificate))
         if sys.platform == "darwin":
             ways = [
                 "  security add-trusted-cert -r trustRoot "
-                f"-k ~/Library/Keychains/login.keychain-db '{file}'",
+                f"-k ~/Library/Keychains/login.keychain-db {file}",
             ]
         else:
             ways = [
                 "  Chromium:  mkdir -p ~/.pki/nssdb; certutil "
-                f"-d sql:$HOME/.pki/nssdb -A -t C,, -n microquart -i '{file}'",
-                f"  Debian:    sudo cp '{file}' "
+                f"-d sql:$HOME/.pki/nssdb -A -t C,, -n microquart -i {file}",
+                f"  Debian:    sudo cp {file} "
                 "/usr/local/share/ca-certificates/microquart.crt; "
                 "sudo update-ca-certificates",
             ]
@@ -84,7 +85,7 @@ class Authority:
             "to have it trusted, once:",
             *ways,
             f"  Firefox:   Settings, Certificates, Authorities, Import {file}",
-            f"  curl:      curl --cacert '{file}' https://localhost:8000",
+            f"  curl:      curl --cacert {file} URL",
             f"Show {self.key} to nobody.",
         ]
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from logging import getLogger
 
 from microquart.asgi import FieldList
-from microquart.http.forwarded import Proxies, with_host
+from microquart.http.forwarded import with_host
+from microquart.http.proxies import Proxies
 from microquart.protocol import Peer
 from microquart.server.settings import Settings
 

@@ -6,6 +6,7 @@ the server stops, takes what the kernel has accepted already before the
 socket closes: a client whose connection was made is answered.
 """
 
+import ctypes
 import errno
 import os
 import re
@@ -13,7 +14,10 @@ import resource
 import socket
 import ssl
 import stat
+import struct
+import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from logging import getLogger
 from typing import Any
@@ -45,6 +49,10 @@ class BindError(OSError):
     def __init__(self, bind: str, error: OSError) -> None:
         super().__init__(error.errno, f"{bind}: {error.strerror or error}")
         self.bind = bind
+
+
+class Bound(socket.socket):
+    """A socket that we have made: nobody else decides who listens there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +148,8 @@ def _open_socket(bind: Bind, settings: Settings) -> socket.socket:
     return listener
 
 
-def _bound(family: int, address: Any) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
+def _bound(family: int, address: Any) -> Bound:
+    listener = Bound(family, socket.SOCK_STREAM)
     try:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -166,17 +174,49 @@ def _remove_stale(path: str) -> None:
             os.unlink(path)
 
 
-def close_socket(listener: socket.socket, bind: tuple[str, ...]) -> None:
-    """Close a listening socket, and remove its path if we have made it.
+def refuse(listener: socket.socket) -> None:
+    """Let nobody connect any more; who has connected can be accepted still.
 
-    ``bind`` are the addresses of the settings: a socket that was inherited
-    belongs to somebody else, who goes on listening.
+    Nothing happens to a socket that was inherited: others listen on it.
     """
+    if not isinstance(listener, Bound):
+        return
+    with suppress(OSError):
+        if listener.family == socket.AF_UNIX:
+            listener.shutdown(socket.SHUT_RD)
+        elif sys.platform == "linux":
+            program = ctypes.create_string_buffer(_NO_SYN)
+            size, address = len(_NO_SYN) // 8, ctypes.addressof(program)
+            listener.setsockopt(
+                socket.SOL_SOCKET,
+                _SO_ATTACH_FILTER,
+                struct.pack("HL", size, address),
+            )
+
+
+# Between the last accept and the close a client could connect in vain.  The
+# kernel drops requests for a connection that pass this filter (socket(7)),
+# and whoever repeats one is refused.
+_SO_ATTACH_FILTER = 26
+_NO_SYN = b"".join(
+    struct.pack("HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, 13),  # load the byte of the flags
+        (0x54, 0, 0, 0x12),  # of these: SYN, ACK
+        (0x15, 0, 1, 0x02),  # is it SYN alone?
+        (0x06, 0, 0, 0),  # drop
+        (0x06, 0, 0, 0xFFFFFFFF),  # let pass
+    )
+)
+
+
+def close_socket(listener: socket.socket) -> None:
+    """Close a listening socket, and remove its path if we have made it."""
     path = ""
-    if listener.family == socket.AF_UNIX:
+    if listener.family == socket.AF_UNIX and isinstance(listener, Bound):
         path = listener.getsockname()
     listener.close()
-    if f"unix:{path}" in bind and not path.startswith("\0"):
+    if path and not path.startswith("\0"):
         try:
             os.unlink(path)
         except FileNotFoundError:
@@ -225,6 +265,8 @@ async def accept(
         except BlockingIOError:
             pass
         except OSError as error:
+            if error.errno == errno.EINVAL:
+                return  # refuse() has closed a Unix socket's door
             if error.errno in _OUT_OF_DESCRIPTORS:
                 logger.warning("accepting pauses: %s", error.strerror)
                 await anyio.sleep(_PAUSE)
@@ -255,7 +297,7 @@ def drain(
         except BlockingIOError:
             return
         except OSError as error:
-            if error.errno in _OUT_OF_DESCRIPTORS:
+            if error.errno in (errno.EINVAL, *_OUT_OF_DESCRIPTORS):
                 return
 
 

@@ -17,7 +17,7 @@ import anyio
 
 from microquart.asgi import Address
 from microquart.http.errors import ProtocolError
-from microquart.http.forwarded import Proxies
+from microquart.http.proxies import Proxies
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 MAX_LINE = 107  # bytes of version 1, as the specification has it

@@ -35,6 +35,9 @@ class Watcher(Protocol):
         """Return what has changed since the last call; never waits."""
         ...
 
+    def close(self) -> None:
+        """Let go of what the kernel keeps for it."""
+
 
 def watcher(folders: Iterable[Path]) -> Watcher:
     """Return the best watcher there is, of the Python files in folders."""
@@ -68,6 +71,9 @@ class Polled:
         self._next = began + max(INTERVAL, SHARE * took)
         changed = dict(before.items() ^ self._times.items())
         return sorted(changed)
+
+    def close(self) -> None:
+        return
 
     def _look(self) -> dict[Path, int]:
         times = _times(self._files)
@@ -107,6 +113,9 @@ class Notified:
     def changes(self) -> list[Path]:
         seen = {Path(path) for _, path in next(self._changes)}
         return [*sorted(seen), *self._files.changes()]
+
+    def close(self) -> None:
+        self._changes.close()
 
     def _is_watched(self, path: Path) -> bool:
         return any(

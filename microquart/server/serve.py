@@ -40,6 +40,7 @@ logger = getLogger("microquart.server")
 
 _TICK = 1.0  # seconds between two sweeps
 _STOPPING_TICK = 0.05  # while a stop waits for connections to end
+_LAST_CALL = 0.2  # of the time that idle connections get
 _SAY_EVERY = 1.0  # seconds of waiting before saying for what
 
 Trigger = Callable[[], Awaitable[object]]
@@ -124,7 +125,7 @@ async def serve(
             await lifespan.shutdown(settings.shutdown_timeout)
     finally:
         for listener in listening:
-            listen.close_socket(listener, settings.bind)
+            listen.close_socket(listener)
 
 
 async def _first(*triggers: Trigger) -> None:
@@ -175,11 +176,15 @@ async def _serve(
             if ready is not None:
                 ready(urls)
             await shutdown_trigger()
+            overseer.stopping()
+            for listener in listening:
+                listen.refuse(listener)
+            # For those whose connection is being made at this moment.
+            await anyio.sleep(settings.limits.stop_linger * _LAST_CALL)
             accepting.cancel_scope.cancel()
-        overseer.stopping()
         for listener in listening:
             listen.drain(listener, admit)
-            listen.close_socket(listener, settings.bind)
+            listen.close_socket(listener)
         listening.clear()
         stopping.set()
         await _stop(server)
@@ -203,7 +208,8 @@ async def _stop(server: Shells) -> None:
 
 
 async def _until_idle(server: Shells) -> None:
-    say_at = anyio.current_time() + _SAY_EVERY
+    soon = min(_SAY_EVERY, server.settings.graceful_timeout / 2)
+    say_at = anyio.current_time() + soon
     while server.busy:
         await anyio.sleep(_STOPPING_TICK)
         now = anyio.current_time()

@@ -92,8 +92,12 @@ class Shells:
         """
         if not self.settings.proxy_protocol:
             return None
-        with anyio.fail_after(self.settings.tls_handshake_timeout):
-            return await receive_header(peer, self._proxies)
+        try:
+            with anyio.fail_after(self.settings.tls_handshake_timeout):
+                return await receive_header(peer, self._proxies)
+        except BaseException:
+            peer.close()  # when cancelled, too: nobody else has it
+            raise
 
     def connect(
         self, alpn: str | None, first: bytes, peer: Peer, now: float
@@ -134,13 +138,15 @@ class Shells:
         elif shell.connection is not None:
             shell.connection.expire(now)
             shell.settle()
-        elif (
-            limits.header_timeout is not None
-            and now - shell.opened_at >= limits.header_timeout
-        ):
+        elif self._silent_too_long(shell, now):
             shell.abort()
-        elif self.stopping and now - self.stopped_at >= limits.stop_linger:
-            shell.abort()
+
+    def _silent_too_long(self, shell: Shell, now: float) -> bool:
+        limits = self.service.limits
+        if self.stopping and now - self.stopped_at >= limits.stop_linger:
+            return True
+        timeout = limits.header_timeout
+        return timeout is not None and now - shell.opened_at >= timeout
 
     def shutdown(self, now: float) -> None:
         """Tell every connection that the server ends."""

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from logging import getLogger
 from pathlib import Path
 from types import FrameType
@@ -54,12 +54,12 @@ def supervise(settings: Settings) -> int:
     settings = activated(settings)
     sockets = listen.open_sockets(settings)
     with pid_file(settings.pid_file):
-        if settings.reload:
-            crew: Crew = Rehearsal(settings)
-            files = watcher(settings.reload_dir)
+        if not settings.reload:
+            crew = Crew(settings.workers, settings)
+            return Supervisor(crew, sockets, settings).run()
+        with closing(watcher(settings.reload_dir)) as files:
+            crew = Rehearsal(settings)
             return Supervisor(crew, sockets, settings, files).run()
-        crew = Crew(settings.workers, settings)
-        return Supervisor(crew, sockets, settings).run()
 
 
 class Process:
@@ -137,7 +137,6 @@ class Supervisor:
     ) -> None:
         self._crew = crew
         self._sockets = sockets
-        self._bind = settings.bind
         self._watcher = watcher
         self._processes: dict[Worker, Process] = {}
         self._notifier = Notifier()
@@ -216,8 +215,8 @@ class Supervisor:
             for line in process.hear():
                 word, _, path = line.partition(" ")
                 if word == "imported" and self._watcher:
-                    logger.debug("watching %s", path)
                     self._watcher.add(Path(path))
+                    logger.debug("watching %s", path)
                 self._crew.heard(worker, word, now)
             if process.silent:
                 self._selector_forgets(process)
@@ -289,7 +288,8 @@ class Supervisor:
 
     def _close_sockets(self) -> None:
         for listener in self._sockets:
-            listen.close_socket(listener, self._bind)
+            listen.refuse(listener)
+            listen.close_socket(listener)
         self._sockets.clear()
 
 

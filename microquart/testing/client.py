@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context as ContextVariables
 from contextvars import Token
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -200,8 +201,10 @@ class QuartClient:
         return response
 
     async def _exchange(self, outgoing: Outgoing) -> Response:
-        self._add_cookies(outgoing.headers, outgoing.url)
-        scope = outgoing.http_scope(self.preserve_context)
+        # A redirect goes on with what the user gave, and cookies of its own.
+        sent = replace(outgoing, headers=outgoing.headers.copy())
+        self._add_cookies(sent.headers, sent.url)
+        scope = sent.http_scope(self.preserve_context)
         connection = self.http_connection_class(
             self.app, scope, self.preserve_context
         )

@@ -144,8 +144,11 @@ class Response(ResponseFields):
         else:
             self.status = status
         if isinstance(response, (str, bytes, bytearray)):
-            data = response.encode() if isinstance(response, str) else response
-            self.response = self.data_body_class(bytes(data))
+            if isinstance(response, str):
+                data = response.encode()
+            else:
+                data = bytes(response)
+            self.response = self.data_body_class(data)
             if headers:
                 self._set_length(len(data))
             elif (

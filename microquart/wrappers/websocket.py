@@ -208,7 +208,7 @@ class Websocket(BaseRequestWebsocket):
         try:
             async with self._turn:
                 await self._connect()
-            while not self.gone:
+            while not (self.gone or self.closed):
                 if len(ahead) < AHEAD_MESSAGES and self._ahead_size < AHEAD:
                     data = await self._pull()
                     ahead.append(data)

@@ -231,7 +231,8 @@ async def test_an_after_hook_that_forgets_the_response_is_named(app):
         pass
 
     assert await error_of(app) == (
-        f"after_request 'a' ({first_line(a)}) returned None: must return the response"
+        f"after_request 'a' ({first_line(a)}) returned None: "
+        "must return the response"
     )
 
 
@@ -666,6 +667,21 @@ async def test_a_stage_set_after_the_first_request_is_called(app, stage):
     delattr(app, stage)
     await client.get("/")
     assert called == [stage]
+
+
+async def test_a_view_may_be_exchanged_at_any_time(app):
+    @app.get("/")
+    async def view():
+        return "x"
+
+    client = app.test_client()
+    await client.get("/")
+
+    async def other():
+        return "y"
+
+    app.view_functions["view"] = other
+    assert await (await client.get("/")).get_data() == b"y"
 
 
 async def test_all_of_the_users_functions_come_through_one_door(app):

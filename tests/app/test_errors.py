@@ -167,6 +167,21 @@ async def test_the_handler_of_500_knows_the_original(app):
     assert seen == [error]
 
 
+async def test_a_handler_that_returns_nothing_is_named(app):
+    app.testing = True
+
+    @app.errorhandler(Teapot)
+    async def handle(error): ...
+
+    with pytest.raises(TypeError) as caught:
+        await answer(app, Teapot())
+    line = handle.__code__.co_firstlineno
+    assert str(caught.value) == (
+        f"errorhandler 'handle' (test_errors.py:{line}) returned None: "
+        "must return a response, or what becomes one"
+    )
+
+
 async def test_a_handler_that_fails_is_500(app):
     @app.errorhandler(Teapot)
     async def handle(error):

@@ -35,7 +35,10 @@ WEBSOCKET = {
 
 
 class Server:
-    """What an ASGI server is to an application; ``tells``: by the extension."""
+    """What an ASGI server is to an application.
+
+    ``tells``: by the extension, when the client leaves.
+    """
 
     def __init__(self, app, scope=HTTP, tells=True, extensions=(), **changes):
         self.app = app
@@ -687,6 +690,28 @@ async def test_a_view_closes_its_websocket_itself(app):
     assert server.sent[1:] == [
         {"type": "websocket.close", "code": 4000, "reason": "bye"}
     ]
+
+
+@pytest.mark.parametrize("accepts", [True, False])
+async def test_a_stream_that_nobody_takes_ends_its_context(app, accepts):
+    log = []
+
+    @app.teardown_websocket
+    async def teardown(error):
+        log.append("teardown")
+
+    @app.websocket("/")
+    async def view():
+        if accepts:
+            await websocket.accept()
+
+        async def generate():
+            yield "x"
+
+        return generate()
+
+    await Server(app, WEBSOCKET).run()
+    assert log == ["teardown"]
 
 
 # -- replacing it --

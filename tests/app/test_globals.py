@@ -122,8 +122,8 @@ def in_a_thread(use):
 )
 def test_a_use_in_a_thread_is_told_with_the_remedy(use, name):
     assert in_a_thread(use) == (
-        f"no {name} here: this runs in thread 'T-1': contexts do not follow into "
-        "threads; use await run_in_thread(f)"
+        f"no {name} here: this runs in thread 'T-1': contexts do not follow "
+        "into threads; use await run_in_thread(f)"
     )
 
 

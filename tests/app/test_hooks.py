@@ -34,7 +34,7 @@ def note(name, log, value=None):
 
 
 def nested(app, log, kind):
-    """Register all hooks of a kind on an app, a parent and a child blueprint."""
+    """Register all hooks of a kind on an app and two nested blueprints."""
     child = Blueprint("child", __name__)
     parent = Blueprint("parent", __name__)
     for owner, name in ((app, "app"), (parent, "parent"), (child, "child")):
@@ -253,7 +253,7 @@ async def test_preprocessors_run_for_websockets(app):
 
 async def test_teardown_gets_the_error_that_ended_the_request(app):
     seen = []
-    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.testing = True
 
     @app.teardown_request
     async def teardown(error):
@@ -264,7 +264,6 @@ async def test_teardown_gets_the_error_that_ended_the_request(app):
         raise ValueError("a")
 
     with pytest.raises(ValueError, match="a"):
-        app.testing = True
         await app.test_client().get("/")
     assert [repr(error) for error in seen] == ["ValueError('a')"]
 

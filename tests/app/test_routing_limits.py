@@ -93,7 +93,7 @@ def calls(routes, path):
     before = sys.getprofile()
     sys.setprofile(note)
     try:
-        routes.match(path, "GET", False, "")
+        routes.match(path)
     finally:
         sys.setprofile(before)
     return seen
@@ -109,6 +109,6 @@ def test_a_match_costs_the_same_among_many_rules(number):
         ]
     )
     routes.update()
-    assert len(calls(routes, "/json")) == 4
+    assert calls(routes, "/json") == ["match"]
     assert len(calls(routes, "/users/7")) == 6
     assert len(calls(routes, f"/r{number - 1}/a/x")) == 6

@@ -2,6 +2,7 @@
 
 import pytest
 
+from microquart import Quart, make_response, redirect, request
 from microquart.testing import (
     QuartClient,
 )
@@ -125,3 +126,22 @@ async def test_cookies_of_the_request_come_before_those_of_the_jar() -> None:
     client.set_cookie("localhost", "n", "7")
     response = await client.get("/", headers={"Cookie": "a=1"})
     assert await response.get_data() == b"a=1; n=7"
+
+
+async def test_a_redirect_takes_the_new_cookie_along():
+    app = Quart(__name__)
+
+    @app.route("/set/<value>")
+    async def set_it(value):
+        response = await make_response(redirect("/get"))
+        response.set_cookie("a", value)
+        return response
+
+    @app.route("/get")
+    async def get():
+        return request.cookies["a"]
+
+    client = app.test_client()
+    for value in ("1", "2"):
+        response = await client.get(f"/set/{value}", follow_redirects=True)
+        assert await response.get_data() == value.encode()

@@ -1,7 +1,13 @@
 """The application object: what it is made with, and what can be replaced."""
 
 import asyncio
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
 
+import anyio
 import pytest
 
 row = pytest.mark.row
@@ -616,3 +622,67 @@ async def test_the_lifespan_can_be_run_by_hand(app):
     log.append("serving")
     await app.shutdown()
     assert log == ["before", "serving", "after"]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+async def asked(port):
+    """Ask the server on a port for /, as soon as it listens."""
+    while True:
+        try:
+            stream = await anyio.connect_tcp("127.0.0.1", port)
+        except OSError:
+            await anyio.lowlevel.checkpoint()
+            continue
+        async with stream:
+            await stream.send(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+            answer = b""
+            with contextlib.suppress(anyio.EndOfStream):
+                while True:
+                    answer += await stream.receive()
+        return answer
+
+
+@pytest.mark.slow
+@row("app.run_task")
+async def test_the_server_is_a_coroutine_with_a_trigger_for_its_end(app):
+    app.add_url_rule("/", "view", lambda: "hello")
+    port, end = free_port(), anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(
+            lambda: app.run_task("127.0.0.1", port, shutdown_trigger=end.wait)
+        )
+        answer = await asked(port)
+        end.set()
+    assert answer.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))
+    assert answer.endswith(b"hello")
+
+
+@pytest.mark.slow
+@row("app.run")
+def test_a_program_serves_itself_until_it_is_interrupted(quart, tmp_path):
+    port = free_port()
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"from {quart.__name__} import Quart\n"
+        "app = Quart(__name__)\n"
+        "@app.get('/')\n"
+        "async def index():\n    return 'hello'\n"
+        f"app.run(port={port}, use_reloader=False)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(program)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        answer = anyio.run(asked, port)
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+    finally:
+        process.kill()
+        process.wait()
+    assert answer.endswith(b"hello")

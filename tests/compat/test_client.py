@@ -69,7 +69,7 @@ ARGUMENTS = [
     ({"http_version": "2"}, "version", "2"),
     ({"subdomain": "x"}, "host", "x.localhost"),
     ({"auth": ("anna", "s")}, "user", "anna"),
-    ({"scope_base": {"http_version": "3"}}, "version", "1.1"),
+    ({"scope_base": {"http_version": "3"}}, "version", "3"),
 ]
 
 
@@ -136,6 +136,18 @@ async def test_the_context_of_a_request_can_be_kept(quart, app):
     async with app.test_client() as client:
         await client.get("/kept?a=1")
         assert quart.request.args["a"] == "1"
+
+
+@row("async with app.test_client()")
+@differs("g is kept too, and all is gone with the client: not so in Quart")
+async def test_g_of_a_request_can_be_kept(quart, app):
+    @app.route("/kept")
+    async def kept():
+        quart.g.x = 1
+        return "x"
+
+    async with app.test_client() as client:
+        await client.get("/kept")
         assert quart.g.x == 1
     assert not quart.has_request_context()
 
@@ -144,8 +156,10 @@ async def test_the_context_of_a_request_can_be_kept(quart, app):
 async def test_a_request_goes_piece_by_piece(quart, app, client):
     @app.route("/stream", methods=["POST"])
     async def view():
+        body = quart.request.body
+
         async def stream():
-            async for chunk in quart.request.body:
+            async for chunk in body:
                 yield bytes(chunk).upper()
 
         return stream(), 201, {"X-A": "b"}

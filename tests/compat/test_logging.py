@@ -18,23 +18,33 @@ def test_the_level_depends_on_debug(quart, debug, level):
     assert app.logger.level == level
 
 
-@row("default_handler, level by debug")
-def test_the_default_handler_is_used_where_there_is_none(quart):
-    handlers = logging.getLogger().handlers[:]
-    logging.getLogger().handlers.clear()
-    try:
-        app = quart.Quart("app_alone")
-        assert quart.logging.default_handler in app.logger.handlers
-    finally:
-        logging.getLogger().handlers.extend(handlers)
+@pytest.fixture
+def no_handlers(quart):
+    """The loggers as a program finds them that has set nothing up."""
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+    root.handlers.clear()
+    yield
+    root.handlers.extend(handlers)
 
 
 @row("default_handler, level by debug")
-def test_no_handler_is_added_where_there_is_one(quart):
-    logger = logging.getLogger("app_with")
+def test_the_default_handler_is_used_where_there_is_none(quart, no_handlers):
+    logger = logging.getLogger(f"alone_{quart.__name__}")
+    logger.propagate = False  # the handlers of the tests are above it
+    app = quart.Quart(logger.name)
+    assert app.logger.handlers
+    handler = quart.logging.default_handler
+    assert isinstance(handler, logging.StreamHandler)
+
+
+@row("default_handler, level by debug")
+def test_no_handler_is_added_where_there_is_one(quart, no_handlers):
+    logger = logging.getLogger(f"with_{quart.__name__}")
     handler = logging.NullHandler()
     logger.addHandler(handler)
-    assert quart.Quart("app_with").logger.handlers == [handler]
+    logger.propagate = False
+    assert handler in quart.Quart(logger.name).logger.handlers
 
 
 @row("exceptions logged with the request")

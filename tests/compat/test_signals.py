@@ -120,17 +120,62 @@ async def test_a_signal_tells_of_a_flash(quart, app):
     assert log[0][2] == {"message": "hello", "category": "error"}
 
 
-@row("websocket_started, websocket_finished", "websocket_received")
+@row("websocket_started, websocket_finished")
 async def test_signals_tell_of_a_websocket(quart, app, client):
     log = []
     kept = listening(
         quart.signals,
         log,
         "websocket_started",
-        "websocket_received",
-        "websocket_sent",
         "websocket_finished",
         "websocket_tearing_down",
+    )
+
+    @app.websocket("/")
+    async def view():
+        await quart.websocket.send("x")
+
+    Disconnected = quart.testing.connections.WebsocketDisconnectError
+    async with client.websocket("/") as connection:
+        await connection.receive()
+        with pytest.raises(Disconnected):
+            await connection.receive()
+    assert kept
+    assert names(log) == [
+        "websocket_started",
+        "websocket_finished",
+        "websocket_tearing_down",
+    ]
+
+
+@row("websocket_received, websocket_sent")
+async def test_signals_tell_of_messages(quart, app, client):
+    log = []
+
+    @quart.signals.websocket_received.connect
+    async def received(sender, **values):
+        log.append(("received", sender))
+
+    @quart.signals.websocket_sent.connect
+    async def sent(sender, **values):
+        log.append(("sent", sender))
+
+    @app.websocket("/")
+    async def view():
+        await quart.websocket.send(await quart.websocket.receive() + "b")
+
+    async with client.websocket("/") as connection:
+        await connection.send("a")
+        await connection.receive()
+    assert log == [("received", "a"), ("sent", "ab")]
+
+
+@row("websocket_received, websocket_sent")
+@differs("the receiver may be a plain function: in Quart that is an error")
+async def test_plain_functions_are_told_of_messages(quart, app, client):
+    log = []
+    kept = listening(
+        quart.signals, log, "websocket_received", "websocket_sent"
     )
 
     @app.websocket("/")
@@ -144,13 +189,7 @@ async def test_signals_tell_of_a_websocket(quart, app, client):
         with pytest.raises(Disconnected):
             await connection.receive()
     assert kept
-    assert names(log) == [
-        "websocket_started",
-        "websocket_received",
-        "websocket_sent",
-        "websocket_finished",
-        "websocket_tearing_down",
-    ]
+    assert names(log) == ["websocket_received", "websocket_sent"]
 
 
 @row("websocket_started, websocket_finished")

@@ -265,27 +265,3 @@ async def test_a_function_can_run_after_this_websocket(quart, app, client):
         with pytest.raises(Disconnected):
             await connection.receive()
     assert log == [None]
-
-
-@row("websocket.headers, args")
-@pytest.mark.parametrize(
-    ("origin", "status"), [("http://localhost", 101), ("http://evil", 403)]
-)
-@differs("a page of another origin opens no websocket, unless it is allowed")
-async def test_a_websocket_is_for_pages_of_its_own_origin(
-    quart, app, client, origin, status
-):
-    @app.websocket("/")
-    async def view():
-        await quart.websocket.send("x")
-
-    headers = {"Origin": origin}
-    if status == 101:
-        async with client.websocket("/", headers=headers) as connection:
-            assert await connection.receive() == "x"
-        return
-    Rejected = quart.testing.connections.WebsocketResponseError
-    with pytest.raises(Rejected) as caught:
-        async with client.websocket("/", headers=headers) as connection:
-            await connection.receive()
-    assert caught.value.response.status_code == status

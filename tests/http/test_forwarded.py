@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from microquart.http.forwarded import (
     FIELDS,
-    MAX_HOPS,
     Origin,
-    Proxies,
     elements_from_the_right,
     parse_node,
     with_host,
 )
+from microquart.http.proxies import MAX_HOPS, Proxies
 
 PROXY = ("10.0.0.1", 4000)
 

@@ -61,10 +61,12 @@ def test_the_wire_gets_lower_case_names_and_latin_1(headers):
 
 
 def test_a_missing_name_raises_the_key_error_of_the_class(headers):
-    with pytest.raises(KeyError, match="x-nope"):
+    with pytest.raises(KeyError) as caught:
         headers["x-nope"]
-    with pytest.raises(KeyError, match="x-nope"):
+    assert caught.value.args[0] == "x-nope"
+    with pytest.raises(KeyError) as caught:
         headers.pop("x-nope")
+    assert caught.value.args[0] == "x-nope"
 
 
 @pytest.mark.parametrize(

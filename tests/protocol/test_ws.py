@@ -571,9 +571,9 @@ def test_a_client_that_does_not_close_in_time_is_cut_off(socket):
 def test_a_client_that_vanishes_is_1006(socket, answer):
     client = socket(answer)
     left = []
-    client.stream.watch(lambda: left.append(1))
+    client.stream.watch(lambda *why: left.append(why))
     client.vanish()
-    assert left == [1]
+    assert left == [(1006, "")]
     assert client.take() == [{"type": "websocket.connect"}, disconnect(1006)]
     with pytest.raises(ClientDisconnected):
         tell(client, ACCEPT if answer is nothing else text("x"))

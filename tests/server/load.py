@@ -17,6 +17,7 @@ from hyperframe.frame import (
 )
 
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 TIMEOUT = 10.0  # seconds without an answer, which is one that was lost
 AT_ONCE = 5  # requests on one HTTP/2 connection
 
@@ -105,8 +106,7 @@ def whole(heard: bytes) -> bool:
 def ask_at_once(load: Load) -> None:
     """HTTP/2, several requests at once."""
     for client in load.connections():
-        client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        client.sendall(SettingsFrame(0).serialize())
+        client.sendall(PREFACE + SettingsFrame(0).serialize())
         first = 1
         while not load.enough.is_set() and streams(load, client, first):
             first += 2 * AT_ONCE

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ import psutil
 
 PROGRAMS = Path(__file__).parent / "programs"
 TIMEOUT = 10.0  # seconds for a process to end
+LIMIT = 60.0  # seconds that it may live
+
+RUN = (sys.executable, "-m", "microquart", "run")
 
 
 @dataclass
@@ -33,6 +37,12 @@ class Process:
                 return line
         raise AssertionError(f"no {text!r} in:\n{self.said}")
 
+    def listening(self) -> None:
+        """Read what the server says up to where it listens."""
+        line = self.wait_for("listening on")
+        found = re.search(r":(\d+)\b(?!.*:\d)", line)
+        self.port = int(found[1]) if found else 0
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal; return the exit code."""
         self.popen.send_signal(number)
@@ -51,28 +61,40 @@ class Process:
 
 
 @contextmanager
-def started(
-    program: str, *options: str, wait: bool = True, **environment: str
+def command(
+    *words: str,
+    folder: Path = PROGRAMS,
+    own_session: bool = False,
+    **environment: str,
 ) -> Iterator[Process]:
-    """Run ``microquart run`` round a block; the process ends with it."""
+    """Run a command round a block; the process ends with it."""
     popen = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "microquart", "run", program),
-            *("--bind", "127.0.0.1:0", *options),
-        ],
-        cwd=PROGRAMS,
+        words,
+        cwd=folder,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=own_session,
     )
-    process = Process(popen)
+    # Nobody waits for ever for a line that does not come.
+    limit = threading.Timer(LIMIT, popen.kill)
+    limit.start()
     try:
-        if wait:
-            line = process.wait_for("listening on")
-            found = re.search(r":(\d+)\b(?!.*:\d)", line)
-            process.port = int(found[1]) if found else 0
-        yield process
+        yield Process(popen)
     finally:
+        limit.cancel()
         popen.kill()
         popen.communicate()
+
+
+@contextmanager
+def started(
+    program: str, *options: str, wait: bool = True, **environment: str
+) -> Iterator[Process]:
+    """Run ``microquart run`` round a block; the process ends with it."""
+    words = [*RUN, program, "--bind", "127.0.0.1:0", *options]
+    with command(*words, **environment) as process:
+        if wait:
+            process.listening()
+        yield process

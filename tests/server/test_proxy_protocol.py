@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microquart.http.errors import ProtocolError
-from microquart.http.forwarded import Proxies
+from microquart.http.proxies import Proxies
 from microquart.server.proxy_protocol import (
     MAX_HEADER,
     SIGNATURE,
@@ -248,6 +248,17 @@ async def test_who_says_nothing_is_dropped_in_time(loop_name):
     async with running(peers, tls_handshake_timeout=0.05, **TRUSTED) as server:
         async with await server.connect() as client:
             await client.send(LINE[:10])
+            assert await hear(client) == b""
+
+
+async def test_who_says_nothing_at_the_stop_is_dropped(loop_name):
+    async with running(
+        peers, graceful_timeout=0.05, cancel_timeout=0.01, **TRUSTED
+    ) as server:
+        async with await server.connect() as client:
+            await client.send(LINE[:10])
+            server.stop.set()
+            await server.stopped.wait()
             assert await hear(client) == b""
 
 

@@ -1,15 +1,13 @@
 """Development: a change to a file is a new worker; an error waits for one."""
 
 import os
-import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -25,7 +23,7 @@ from microquart.server.reload import (
     watcher,
 )
 from microquart.server.settings import Settings
-from tests.server.process import Process
+from tests.server.process import RUN, Process, command
 
 ROOT = Path(__file__).parents[2]
 SOON = 5.0  # seconds for a change to be seen
@@ -52,9 +50,12 @@ def test_code_that_somebody_writes_is_watched(path, watched):
 
 
 @pytest.fixture(params=[Polled, Notified])
-def kind(request) -> type[Polled] | type[Notified]:
-    """The two ways to see a change."""
-    return request.param
+def watch(request) -> Iterator[Callable[..., Watcher]]:
+    """Make a watcher, of both kinds."""
+    with ExitStack() as stack:
+        yield lambda *folders: stack.enter_context(
+            closing(request.param(folders))
+        )
 
 
 def seen(watcher: Watcher) -> list[Path]:
@@ -75,30 +76,30 @@ def folder(tmp_path) -> Path:
     return folder
 
 
-def test_a_file_that_is_written_has_changed(kind, folder):
-    watcher = kind([folder])
+def test_a_file_that_is_written_has_changed(watch, folder):
+    watcher = watch(folder)
     assert watcher.changes() == []
     (folder / "shop" / "views.py").write_text("new")
     assert seen(watcher) == [folder / "shop" / "views.py"]
 
 
-def test_a_file_that_is_new_or_gone_has_changed(kind, folder):
-    watcher = kind([folder])
+def test_a_file_that_is_new_or_gone_has_changed(watch, folder):
+    watcher = watch(folder)
     (folder / "new.py").write_text("new")
     assert seen(watcher) == [folder / "new.py"]
     (folder / "app.py").unlink()
     assert folder / "app.py" in seen(watcher)
 
 
-def test_a_file_that_replaces_another_has_changed(kind, folder):
-    watcher = kind([folder])
+def test_a_file_that_replaces_another_has_changed(watch, folder):
+    watcher = watch(folder)
     (folder / "app.txt").write_text("new")
     os.replace(folder / "app.txt", folder / "app.py")
     assert folder / "app.py" in seen(watcher)
 
 
-def test_other_files_do_not_count(kind, folder):
-    watcher = kind([folder])
+def test_other_files_do_not_count(watch, folder):
+    watcher = watch(folder)
     (folder / "node_modules").mkdir()
     (folder / "node_modules" / "x.py").write_text("new")
     (folder / "notes.txt").write_text("new")
@@ -106,10 +107,10 @@ def test_other_files_do_not_count(kind, folder):
     assert seen(watcher) == [folder / "app.py"]
 
 
-def test_a_file_elsewhere_can_be_watched_too(kind, folder, tmp_path):
+def test_a_file_elsewhere_can_be_watched_too(watch, folder, tmp_path):
     library = tmp_path / "library.py"
     library.write_text("old")
-    watcher = kind([folder])
+    watcher = watch(folder)
     watcher.add(library)
     library.write_text("new")
     os.utime(library, (1, 1))
@@ -118,9 +119,9 @@ def test_a_file_elsewhere_can_be_watched_too(kind, folder, tmp_path):
 
 def test_without_folders_it_is_the_current_one(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    watching = watcher([])
-    (folder / "app.py").write_text("new")
-    assert seen(watching) == [folder / "app.py"]
+    with closing(watcher([])) as watching:
+        (folder / "app.py").write_text("new")
+        assert seen(watching) == [folder / "app.py"]
 
 
 def test_changes_are_named_in_few_words(folder, monkeypatch):
@@ -178,39 +179,20 @@ async def app(scope, receive, send):
 """
 
 
-RUN = ("-m", "microquart", "run", "app.py", "--reload", "--bind")
-RUN = (*RUN, "127.0.0.1:0", "--no-access-log")
+WORDS = (*RUN, "app.py", "--reload", "--port", "0", "--no-access-log")
 
 
-@contextmanager
-def reloading(
-    folder: Path, *options: str, program: tuple[str, ...] = RUN
-) -> Iterator[Process]:
+def reloading(folder: Path, *options: str, words: tuple[str, ...] = WORDS):
     """Run ``microquart run app.py --reload`` in a folder, round a block."""
-    popen = subprocess.Popen(
-        [sys.executable, *program, *options],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    server = Process(popen)
-    try:
-        yield server
-    finally:
-        popen.kill()
-        popen.communicate()
+    path = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return command(*words, *options, folder=folder, **path)
 
 
 def up(server: Process) -> None:
     """Wait until a worker serves."""
     server.wait_for("serves")
     if not server.port:
-        if "listening on" not in server.said:
-            server.wait_for("listening on")
-        server.port = int(re.search(r"//127\.0\.0\.1:(\d+)", server.said)[1])
+        server.listening()
 
 
 def ask(server: Process) -> str:
@@ -281,7 +263,7 @@ def test_a_module_from_elsewhere_is_watched_too(tmp_path):
         server.wait_for(f"watching {elsewhere / 'texts.py'}")
         (elsewhere / "texts.py").write_text("TEXT = 'new'")
         server.wait_for("texts.py changed: restarting")
-        up(server)
+        server.wait_for("serves")
 
 
 @pytest.mark.slow
@@ -318,7 +300,7 @@ def test_a_program_that_calls_run_is_restarted_too(tmp_path):
         + "run(app, Settings(bind=('127.0.0.1:0',), reload=True))\n"
     )
     app.write_text(program.format("one"))
-    with reloading(tmp_path, program=("app.py",)) as server:
+    with reloading(tmp_path, words=(sys.executable, "app.py")) as server:
         up(server)
         assert ask(server) == "one"
         app.write_text(program.format("two"))

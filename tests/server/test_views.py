@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
+from websockets.sync.client import connect
 
-from microquart import Quart, g, request
+from microquart import Quart, g, request, websocket
 from tests.server.running import hear, running
 
 SOON = 0.5  # seconds in which a departure is known
@@ -192,3 +194,27 @@ async def test_a_task_of_the_view_is_not_the_servers_to_cancel():
             await called.wait()
         go_on.set()
         await done.wait()
+
+
+async def test_a_websocket_view_can_see_why_its_client_has_left(loop_name):
+    app = Quart(__name__)
+    told = []
+    ended = anyio.Event()
+
+    @app.websocket("/")
+    async def listens() -> None:
+        here = websocket._get_current_object()
+        try:
+            await websocket.receive()
+        finally:
+            told.append((here.close_code, here.close_reason))
+            ended.set()
+
+    def talk(port: int) -> None:
+        with connect(f"ws://127.0.0.1:{port}/") as socket:
+            socket.close(4001, "bye")
+
+    async with running(app) as server:
+        await anyio.to_thread.run_sync(talk, server.port)
+        await ended.wait()
+    assert told == [(4001, "bye")]

@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from contextlib import suppress
@@ -17,7 +16,7 @@ import pytest
 from microquart.server.crew import FAILURES, Crew, Worker
 from microquart.server.settings import Settings
 from tests.server.load import WAYS, load_on
-from tests.server.process import PROGRAMS, Process, started
+from tests.server.process import RUN, Process, command, started
 
 SETTINGS = Settings(workers=3)
 SECOND = 1.0
@@ -249,6 +248,7 @@ def gone(pid: int, within: float) -> bool:
 
 
 def workers(*options: str, count: int = 2, **environment: str):
+    """Run some workers round a block."""
     return started(
         "worker.py",
         *("--workers", str(count), "--no-access-log", *options),
@@ -257,17 +257,17 @@ def workers(*options: str, count: int = 2, **environment: str):
     )
 
 
-def listening(server: Process) -> None:
-    line = server.wait_for("listening on")
-    server.port = int(re.search(r":(\d+)$", line)[1])
+def up(server: Process, count: int = 2) -> list[int]:
+    """Wait until all workers serve; return which these are."""
+    first = serving(server)
+    server.listening()
+    return first + serving(server, count - 1)
 
 
 @pytest.mark.slow
 def test_all_workers_serve_and_each_has_its_lifespan():
     with workers() as server:
-        pids = serving(server)
-        listening(server)
-        pids += serving(server)
+        pids = up(server)
         with load_on(server.port, "one by one") as load:
             load.wait_for(100)
             load.enough.set()
@@ -280,9 +280,7 @@ def test_all_workers_serve_and_each_has_its_lifespan():
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced():
     with workers() as server:
-        pids = serving(server)
-        listening(server)
-        pids += serving(server)
+        pids = up(server)
         os.kill(pids[0], signal.SIGKILL)
         (other,) = serving(server)
         assert f"worker {pids[0]} ended (signal 9)" in server.said
@@ -295,9 +293,7 @@ def test_a_worker_that_is_killed_is_replaced():
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
 def test_when_the_supervisor_is_killed_the_port_is_free_soon(loop):
     with workers("--loop", loop) as server:
-        pids = serving(server)
-        listening(server)
-        pids += serving(server)
+        pids = up(server)
         server.popen.kill()
         began = time.monotonic()
         assert all(gone(pid, 2) for pid in pids)
@@ -313,9 +309,7 @@ def test_when_the_supervisor_is_killed_the_port_is_free_soon(loop):
 @pytest.mark.parametrize("way", WAYS)
 def test_sighup_replaces_all_and_loses_no_request(way):
     with workers() as server:
-        pids = serving(server)
-        listening(server)
-        pids += serving(server)
+        pids = up(server)
         with load_on(server.port, way) as load:
             load.wait_for(50)
             server.popen.send_signal(signal.SIGHUP)
@@ -333,7 +327,7 @@ def test_after_so_many_requests_a_worker_is_replaced():
     options = ("--max-requests", "60", "--max-requests-jitter", "20")
     with workers(*options) as server:
         serving(server)
-        listening(server)
+        server.listening()
         with load_on(server.port, "HTTP/1.1") as load:
             load.wait_for(400)
             load.enough.set()
@@ -345,8 +339,7 @@ def test_after_so_many_requests_a_worker_is_replaced():
 @pytest.mark.slow
 def test_a_worker_that_hangs_is_shown_and_replaced():
     with workers("--worker-timeout", "2", count=1) as server:
-        (pid,) = serving(server)
-        listening(server)
+        (pid,) = up(server, 1)
         with socket.create_connection(("127.0.0.1", server.port)) as client:
             client.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
             serving(server)
@@ -360,22 +353,12 @@ def test_a_worker_that_hangs_is_shown_and_replaced():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_for_all_processes_ends_them_in_order(number):
     """The terminal's Ctrl-C, or a service manager that tells all of them."""
-    command = [sys.executable, "-m", "microquart", "run", "worker.py"]
-    options = ["--bind", "127.0.0.1:0", "--workers", "2", "--no-access-log"]
-    with subprocess.Popen(
-        command + options,
-        cwd=PROGRAMS,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as popen:
-        server = Process(popen)
-        serving(server)
-        listening(server)
-        serving(server)
+    words = [*RUN, "worker.py", "--port", "0", "--workers", "2"]
+    with command(*words, own_session=True) as server:
+        up(server)
         with load_on(server.port, "HTTP/1.1", "/slow") as load:
             load.wait_for(1)
-            os.killpg(popen.pid, number)
+            os.killpg(server.popen.pid, number)
         assert server.end() == 0
     assert load.lost == []
     assert "Traceback" not in server.said
@@ -384,9 +367,7 @@ def test_a_signal_for_all_processes_ends_them_in_order(number):
 @pytest.mark.slow
 def test_a_second_signal_ends_all_at_once():
     with workers() as server:
-        serving(server)
-        listening(server)
-        serving(server)
+        up(server)
         with socket.create_connection(("127.0.0.1", server.port)) as client:
             client.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
             client.recv(1000)
@@ -417,12 +398,8 @@ def test_an_import_that_fails_is_said_once_and_ends_with_1(tmp_path):
 @pytest.mark.slow
 def test_a_unix_socket_outlives_a_worker(tmp_path):
     path = tmp_path / "socket"
-    command = [sys.executable, "-m", "microquart", "run", "worker.py"]
-    options = ["--bind", f"unix:{path}", "--workers", "1"]
-    with subprocess.Popen(
-        command + options, cwd=PROGRAMS, stderr=subprocess.PIPE, text=True
-    ) as popen:
-        server = Process(popen)
+    words = [*RUN, "worker.py", "--bind", f"unix:{path}", "--workers", "1"]
+    with command(*words) as server:
         (pid,) = serving(server)
         os.kill(pid, signal.SIGTERM)
         serving(server)
@@ -434,26 +411,25 @@ def test_a_unix_socket_outlives_a_worker(tmp_path):
     assert not path.exists()
 
 
+UNSHARE = ("unshare", "--pid", "--fork", "--mount-proc")
+
+
 def can_unshare() -> bool:
+    """Tell whether this machine lets us have a first process."""
     if not shutil.which("unshare"):
         return False
-    made = ["unshare", "--pid", "--fork", "--mount-proc", "true"]
-    return subprocess.run(made, capture_output=True).returncode == 0
+    return not subprocess.run(
+        [*UNSHARE, "true"], capture_output=True
+    ).returncode
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not can_unshare(), reason="no PID namespaces to be had")
 def test_as_the_first_process_of_a_container_it_reaps_orphans(tmp_path):
-    command = ["unshare", "--pid", "--fork", "--mount-proc"]
-    command += [sys.executable, "-m", "microquart", "run", "worker.py"]
-    options = ["--bind", "127.0.0.1:0", "--workers", "1", "--no-access-log"]
-    with subprocess.Popen(
-        command + options, cwd=PROGRAMS, stderr=subprocess.PIPE, text=True
-    ) as popen:
-        server = Process(popen)
-        serving(server)
-        listening(server)
-        (first,) = psutil.Process(popen.pid).children()
+    words = [*UNSHARE, *RUN, "worker.py", "--port", "0", "--workers", "1"]
+    with command(*words) as server:
+        up(server, 1)
+        (first,) = psutil.Process(server.popen.pid).children()
         ask(server, "/orphan")
         until = time.monotonic() + 5
         while len(left := first.children(recursive=True)) > 1:

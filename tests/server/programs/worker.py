@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -14,7 +13,12 @@ from microquart.asgi import Receive, Scope, Send
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
-    elif scope["type"] == "http":
+    elif scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (await receive())["type"] == "websocket.receive":
+            continue
+    else:
         await send({"type": "http.response.start", "status": 200})
         await request(scope["path"], receive, send)
 
@@ -26,6 +30,9 @@ async def lifespan(receive: Receive, send: Send) -> None:
             {"type": "lifespan.startup.failed", "message": "no database"}
         )
         return
+    if os.environ.get("FAIL") == "hang":
+        print("starting", file=sys.stderr)
+        await anyio.sleep_forever()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     print(f"shutdown of {os.getpid()}", file=sys.stderr)
@@ -41,12 +48,13 @@ async def request(path: str, receive: Receive, send: Send) -> None:
             while (await receive()).get("more_body"):
                 continue
         case "/block":
-            time.sleep(0.3)
+            time.sleep(0.3)  # noqa: ASYNC251 (that is the bad habit)
         case "/hang":
             signal.pause()
         case "/orphan":
             # Its parent, a shell, ends at once.
-            subprocess.run(["sh", "-c", "sleep 0.1 &"], check=True)
+            shell = ["sh", "-c", "sleep 0.1 >/dev/null 2>&1 &"]
+            await anyio.run_process(shell)
         case "/events":
             while True:
                 await part(send, b"data: x\n\n")
@@ -55,6 +63,4 @@ async def request(path: str, receive: Receive, send: Send) -> None:
 
 
 async def part(send: Send, body: bytes, more: bool = True) -> None:
-    await send(
-        {"type": "http.response.body", "body": body, "more_body": more}
-    )
+    await send({"type": "http.response.body", "body": body, "more_body": more})
