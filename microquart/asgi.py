@@ -44,7 +44,8 @@ class DisconnectExtension(TypedDict):
     watch: Callable[[Callable[..., object]], None]
 
 
-Empty = TypedDict("Empty", {})  # an extension that only says: offered
+class Empty(TypedDict):
+    pass  # an extension that only says: offered
 
 Extensions = TypedDict(
     "Extensions",

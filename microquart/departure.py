@@ -22,7 +22,6 @@ from microquart.wrappers.request import Request
 from microquart.wrappers.websocket import Websocket
 
 Conversation: TypeAlias = Request | Websocket
-Loop: TypeAlias = asyncio.AbstractEventLoop
 Task: TypeAlias = asyncio.Task[Any]
 Work: TypeAlias = Coroutine[Any, Any, None]
 # Calls what it is given when the client leaves.
@@ -32,24 +31,15 @@ Watch: TypeAlias = Callable[[Callable[..., object]], object]
 # -- on asyncio --
 
 
-def running_loop() -> Loop | None:
-    """Return asyncio's loop; None: this is trio."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def begin(
-    conversation: Conversation, loop: Loop | None, watch: Watch | None
-) -> Task | None:
+def begin(conversation: Conversation, watch: Watch | None) -> Task | None:
     """Have this task cancelled if the client leaves; return the task.
 
-    On trio ``in_a_scope`` does that, and there is no task.
+    On trio there is none: that is for ``in_a_scope`` to do.
     """
-    if loop is None:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
         return None
-    task = asyncio.current_task(loop)
     assert task is not None
     conversation.cancel = task.cancel
     if watch is not None:
@@ -175,9 +165,11 @@ def announces_body(scope: HTTPScope) -> bool:
     )
 
 
-async def beside(watch: Work, work: Work, loop: Loop | None) -> None:
+async def beside(watch: Work, work: Work) -> None:
     """Run ``watch`` beside ``work``, if that waits at all, and end it."""
-    if loop is None:
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
         await _beside_in_a_group(watch, work)
         return
     task: asyncio.Task[None] | None = None

@@ -15,13 +15,11 @@ from microquart.asgi import (
     LifespanScope,
     Receive,
     Send,
-    SendMessage,
     WebSocketScope,
 )
 from microquart.departure import (
     Conversation,
     Inbox,
-    Loop,
     Watch,
     Work,
     absorb,
@@ -31,7 +29,6 @@ from microquart.departure import (
     departure,
     in_a_scope,
     is_over,
-    running_loop,
 )
 from microquart.signals import websocket_received, websocket_sent
 from microquart.threads import run_sync
@@ -102,33 +99,34 @@ def serve_request(
     app: GatewayApplication, scope: HTTPScope, receive: Receive, send: Send
 ) -> Work:
     """Return what answers one request, unless the client leaves before."""
-    loop = running_loop()
-    settings = app.request_settings
     extensions = scope.get("extensions")
     if extensions and TELLS in extensions:
-        request = app.request_class(scope, receive, settings)
-        watch = extensions[TELLS]["watch"]
-        if loop is not None:
-            return answer(app, request, send, loop, watch)
-        return in_a_scope(request, answer(app, request, send, None), watch)
+        request = app.request_class(scope, receive, app.request_settings)
+        return answer(app, request, send, extensions[TELLS]["watch"])
     # What is not announced will hardly come: it may be read ahead.
     inbox = Inbox(receive, ahead=not announces_body(scope))
-    request = app.request_class(scope, inbox.receive, settings)
-    work = answer(app, request, send, loop)
-    if loop is None:
-        work = in_a_scope(request, work, None)
-    return beside(inbox.watch(request.client_left), work, loop)
+    request = app.request_class(scope, inbox.receive, app.request_settings)
+    return beside(
+        inbox.watch(request.client_left), answer(app, request, send, None)
+    )
 
 
 async def answer(
     app: GatewayApplication,
     request: Request,
     send: Send,
-    loop: Loop | None,
-    watch: Watch | None = None,
+    watch: Watch | None,
+    scoped: bool = False,
 ) -> None:
-    """Have the application answer, and say what it answers."""
-    task = begin(request, loop, watch)
+    """Have the application answer, and say what it answers.
+
+    ``scoped``: a scope of anyio's is around it, as there has to be on trio.
+    """
+    task = begin(request, watch)
+    if task is None and not scoped:
+        work = answer(app, request, send, watch, scoped=True)
+        await in_a_scope(request, work, watch)
+        return
     try:
         try:
             response = await app.handle_request(request)
@@ -189,27 +187,31 @@ async def stream(
     send: Send,
 ) -> None:
     """Send a body piece by piece; it is closed in any case."""
-
-    async def say(message: SendMessage) -> None:
-        # What the body raises is no departure.
-        try:
-            await send(message)
-        except OSError as error:
-            raise departure(request) from error
-
+    sending = True  # or else it is the body that fails
     async with body as chunks:
-        await say(start)
-        if request.method != "HEAD":
-            async for chunk in chunks:
-                data = chunk.encode() if isinstance(chunk, str) else chunk
-                await say(
-                    {
-                        "type": "http.response.body",
-                        "body": data,
-                        "more_body": True,
-                    }
-                )
-    await say({"type": "http.response.body", "body": b""})
+        try:
+            await send(start)
+            if request.method != "HEAD":
+                sending = False
+                async for chunk in chunks:
+                    data = chunk.encode() if isinstance(chunk, str) else chunk
+                    sending = True
+                    await send(
+                        {
+                            "type": "http.response.body",
+                            "body": data,
+                            "more_body": True,
+                        }
+                    )
+                    sending = False
+        except OSError as error:
+            if sending:
+                raise departure(request) from error
+            raise
+    try:
+        await send({"type": "http.response.body", "body": b""})
+    except OSError as error:
+        raise departure(request) from error
 
 
 async def in_time(
@@ -274,26 +276,25 @@ def serve_websocket(
         announce_received if websocket_received.receivers else None,
         announce_sent if websocket_sent.receivers else None,
     )
-    loop = running_loop()
-    watch = None
     extensions = scope.get("extensions")
     if extensions and TELLS in extensions:
-        watch = extensions[TELLS]["watch"]
-    work = converse(app, websocket, send, loop, watch)
-    if loop is None:
-        work = in_a_scope(websocket, work, watch)
-    return work if watch else beside(websocket.watch(), work, loop)
+        return converse(app, websocket, send, extensions[TELLS]["watch"])
+    return beside(websocket.watch(), converse(app, websocket, send, None))
 
 
 async def converse(
     app: GatewayApplication,
     websocket: Websocket,
     send: Send,
-    loop: Loop | None,
     watch: Watch | None,
+    scoped: bool = False,
 ) -> None:
     """Have the application serve it, and end what it left open."""
-    task = begin(websocket, loop, watch)
+    task = begin(websocket, watch)
+    if task is None and not scoped:
+        work = converse(app, websocket, send, watch, scoped=True)
+        await in_a_scope(websocket, work, watch)
+        return
     try:
         try:
             response = await app.handle_websocket(websocket)

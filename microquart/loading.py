@@ -198,8 +198,10 @@ def _only_application(module: ModuleType, name: str) -> Any:
             app = getattr(module, usual)
             _check(app, f"{name}:{usual}")
             return app
-    if len(apps) == 1:
-        return getattr(module, apps[0])
+    # A view of three values looks like an application, too.
+    for names in (apps, [name for name in apps if _is_object(module, name)]):
+        if len(names) == 1:
+            return getattr(module, names[0])
     for usual in _FACTORIES:
         if hasattr(module, usual):
             app = _made(getattr(module, usual), f"{name}:{usual}()")
@@ -208,6 +210,10 @@ def _only_application(module: ModuleType, name: str) -> Any:
     if apps:
         raise LoadError(f"{name} has {len(apps)}: {_choice(name, apps)}")
     raise LoadError(_no_name(module, name, "app"))
+
+
+def _is_object(module: ModuleType, name: str) -> bool:
+    return type(getattr(module, name)) is not FunctionType
 
 
 def _no_name(module: ModuleType, name: str, wanted: str) -> str:
@@ -234,8 +240,17 @@ def applications(module: ModuleType) -> list[str]:
     return [
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and _surely_asgi(value)
+        if not name.startswith("_")
+        and _surely_asgi(value)
+        # A helper of the framework, imported here, takes three values too.
+        and not (
+            type(value) is FunctionType and _from_elsewhere(value, module)
+        )
     ]
+
+
+def _from_elsewhere(function: FunctionType, module: ModuleType) -> bool:
+    return function.__globals__ is not vars(module)
 
 
 def _surely_asgi(value: object) -> bool:

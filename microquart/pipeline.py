@@ -66,9 +66,9 @@ class RequestStages(Stages[Response]):
         self.finalize = app.finalize_request
         self.make = app.make_response
         self.make_now = app.response_of
-        self.context = app.request_context
-        if not theirs("request_context"):
-            self.context = partial(app.context_class, app)
+        self.context = app.context_class
+        if theirs("request_context"):
+            self.context = lambda _, request: app.request_context(request)
         self.process = app.process_response
         self.handle_exception = app.handle_exception
         self.finalize_is_theirs = (
@@ -94,7 +94,7 @@ class WebsocketStages(Stages[Response | None]):
         self.failed = got_websocket_exception
         theirs = app.overrides
         self.app = app
-        self.context = app.websocket_context
+        self.context = lambda _, request: app.websocket_context(request)
         self.before = app.before_websocket_funcs
         self.after = app.after_websocket_funcs
         self.teardown = app.teardown_websocket_funcs
@@ -138,8 +138,8 @@ class StreamInContext(ResponseBody):
         self.body = body
         self._leave = leave
 
-    async def __aenter__(self) -> AsyncIterable[Chunk]:
-        return await self.body.__aenter__()
+    def __aenter__(self) -> Step[AsyncIterable[Chunk]]:
+        return self.body.__aenter__()
 
     async def __aexit__(
         self,
@@ -169,12 +169,12 @@ class Pipeline(Ways):
     def handle_request(self, request: Request) -> Step[Response]:
         """Answer a request; whatever goes wrong, there is a response."""
         stages = self._requests
-        return self._handle(stages, stages.context(request))
+        return self._handle(stages, stages.context(self, request))
 
     def handle_websocket(self, websocket: Websocket) -> Step[Response | None]:
         """Serve a websocket; a response rejects it."""
         stages = self._websockets
-        return self._handle(stages, stages.context(websocket))
+        return self._handle(stages, stages.context(self, websocket))
 
     async def _handle(self, stages: Stages[R], ctx: Context) -> R:
         if not self._got_first_request:
@@ -196,16 +196,17 @@ class Pipeline(Ways):
         except BaseException as error:
             if ctx.websocket is not None and ctx.websocket.gone:
                 await self._clean_up(stages, ctx)
-            await self._leave(ctx, error)
+            await self._leave(stages, ctx, error)
             raise
         if response is not None and isinstance(
             response.response, IterableBody
         ):
-            self._stream(ctx, response)
+            leave = partial(self._leave, stages, ctx)
+            response.response = StreamInContext(response.response, leave)
         elif stages.leaves_at_once and not ctx.has_an_end():
             ctx.leave()
         else:
-            await self._leave(ctx, None)
+            await self._leave(stages, ctx, None)
         return response
 
     async def _clean_up(self, stages: Stages[R], ctx: Context) -> None:
@@ -218,13 +219,12 @@ class Pipeline(Ways):
             except Exception:
                 self.logger.exception("Websocket finalizing errored")
 
-    def _stream(self, ctx: Context, response: Response) -> None:
-        async def leave(error: BaseException | None) -> None:
-            await self._leave(ctx, error)
-
-        response.response = StreamInContext(response.response, leave)
-
-    async def _leave(self, ctx: Context, exc: BaseException | None) -> None:
+    async def _leave(
+        self, stages: Stages[R], ctx: Context, exc: BaseException | None
+    ) -> None:
+        if exc is None and stages.leaves_at_once and not ctx.has_an_end():
+            ctx.leave()
+            return
         try:
             await ctx.auto_pop(exc)
         except ExceptionGroup as group:

@@ -64,7 +64,7 @@ class Stages(Generic[R]):
     after: Registry[Any]
     teardown: Registry[Any]
 
-    context: Callable[[Any], Context]
+    context: Callable[[Any, Any], Context]  # of the app and the request
     full_dispatch: Callable[[Context], Step[R]]
     preprocess: Callable[[Context], Step[Result]]
     dispatch: Callable[[Context], Step[Result]]

@@ -84,8 +84,8 @@ def as_facts(stream: Stream, seconds: float) -> dict[str, object]:
         "client": _host(stream, seconds),
         "method": _method(stream, seconds),
         "path": scope["path"],
-        "query": scope["query_string"].decode("latin-1"),
-        "http": scope["http_version"],
+        "query": scope.get("query_string", b"").decode("latin-1"),
+        "http": scope.get("http_version", "1.1"),
         "status": stream.status or None,
         "bytes": stream.sent,
         "seconds": round(seconds, 6),
@@ -113,7 +113,7 @@ def _request_line(stream: Stream, seconds: float) -> str:
 
 
 def _version(stream: Stream, seconds: float) -> str:
-    return f"HTTP/{stream.scope['http_version']}"
+    return f"HTTP/{stream.scope.get('http_version', '1.1')}"
 
 
 def _path(stream: Stream, seconds: float) -> str:
@@ -121,7 +121,7 @@ def _path(stream: Stream, seconds: float) -> str:
 
 
 def _query(stream: Stream, seconds: float) -> str:
-    return printable(stream.scope["query_string"])
+    return printable(stream.scope.get("query_string", b""))
 
 
 def _target(stream: Stream, seconds: float) -> str:
@@ -176,7 +176,7 @@ ATOMS: dict[str, Atom] = {
     "r": _request_line,
     "s": lambda stream, seconds: stream.status or "-",
     "st": _phrase,
-    "S": lambda stream, seconds: stream.scope["scheme"],
+    "S": lambda stream, seconds: stream.scope.get("scheme", "http"),
     "m": _method,
     "U": _path,
     "q": _query,

@@ -6,7 +6,6 @@ the server stops, takes what the kernel has accepted already before the
 socket closes: a client whose connection was made is answered.
 """
 
-import ctypes
 import errno
 import os
 import re
@@ -16,6 +15,7 @@ import ssl
 import stat
 import struct
 import sys
+from array import array
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +40,21 @@ _OUT_OF_DESCRIPTORS = (
     errno.ENFILE,
     errno.ENOBUFS,
     errno.ENOMEM,
+)
+
+# Between the last accept and the close a client could connect in vain.  This
+# filter (socket(7)) has the kernel drop whoever asks for a connection: they
+# ask again a second later, and are refused then.
+_SO_ATTACH_FILTER = 26
+_NO_SYN = b"".join(
+    struct.pack("HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, 13),  # load the byte of the flags
+        (0x54, 0, 0, 0x12),  # of these: SYN, ACK
+        (0x15, 0, 1, 0x02),  # is it SYN alone?
+        (0x06, 0, 0, 0),  # drop
+        (0x06, 0, 0, 0xFFFFFFFF),  # let pass
+    )
 )
 
 
@@ -185,29 +200,13 @@ def refuse(listener: socket.socket) -> None:
         if listener.family == socket.AF_UNIX:
             listener.shutdown(socket.SHUT_RD)
         elif sys.platform == "linux":
-            program = ctypes.create_string_buffer(_NO_SYN)
-            size, address = len(_NO_SYN) // 8, ctypes.addressof(program)
+            program = array("B", _NO_SYN)
+            address, size = program.buffer_info()
             listener.setsockopt(
                 socket.SOL_SOCKET,
                 _SO_ATTACH_FILTER,
-                struct.pack("HL", size, address),
+                struct.pack("HP", size // 8, address),
             )
-
-
-# Between the last accept and the close a client could connect in vain.  The
-# kernel drops requests for a connection that pass this filter (socket(7)),
-# and whoever repeats one is refused.
-_SO_ATTACH_FILTER = 26
-_NO_SYN = b"".join(
-    struct.pack("HBBI", *instruction)
-    for instruction in (
-        (0x30, 0, 0, 13),  # load the byte of the flags
-        (0x54, 0, 0, 0x12),  # of these: SYN, ACK
-        (0x15, 0, 1, 0x02),  # is it SYN alone?
-        (0x06, 0, 0, 0),  # drop
-        (0x06, 0, 0, 0xFFFFFFFF),  # let pass
-    )
-)
 
 
 def close_socket(listener: socket.socket) -> None:

@@ -36,21 +36,15 @@ class Quota:
 
     def __init__(self, settings: Settings) -> None:
         self.spent = anyio.Event()
+        self.allowed = settings.max_requests
+        if self.allowed is not None:
+            self.allowed += random.randint(0, settings.max_requests_jitter)
         self._limit = settings.limit_concurrency
-        self._open = 0
-        self._left = -1  # never reaches zero
-        if settings.max_requests is not None:
-            more = random.randint(0, settings.max_requests_jitter)
-            self._left = max(1, settings.max_requests + more)
-
-    @property
-    def limits(self) -> bool:
-        """Whether there is anything to count."""
-        return self._limit is not None or self._left >= 0
+        self._open = self._seen = 0
 
     def around(self, app: ASGIApplication) -> ASGIApplication:
         """Return the application, with the counting before it."""
-        if not self.limits:
+        if self._limit is None and self.allowed is None:
             return app
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,17 +54,20 @@ class Quota:
                 )
                 await refuse(scope, receive, send)
                 return
-            self._open += 1
-            self._left -= 1
-            if not self._left:
-                logger.info("stopping: enough requests for one process")
-                self.spent.set()
+            self._count()
             try:
                 await app(scope, receive, send)
             finally:
                 self._open -= 1
 
         return counted
+
+    def _count(self) -> None:
+        self._open += 1
+        self._seen += 1
+        if self._seen == self.allowed:
+            logger.info("stopping: %d requests are enough", self._seen)
+            self.spent.set()
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send) -> None:

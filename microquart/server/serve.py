@@ -169,7 +169,8 @@ async def _serve(
                 )
             accepting.start_soon(_tick, server, overseer)
             if settings.debug:
-                accepting.start_soon(Watchdog().run)
+                library = "asyncio" if _on_asyncio() else "trio"
+                accepting.start_soon(Watchdog(f"{library}.sleep").run)
             secure = certificates.context is not None
             urls = [listen.url(each, secure) for each in listening]
             overseer.ready(urls)

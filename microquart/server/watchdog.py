@@ -23,6 +23,7 @@ import anyio
 
 logger = getLogger("microquart.server")
 
+TURN = 0.02  # seconds between two signs of the loop
 INTERVAL = 0.05  # seconds between two looks
 BLOCKED = 0.2  # seconds without a turn that are worth a line
 STILL = 5.0  # seconds after which it is said even if there is no end yet
@@ -37,10 +38,13 @@ _INSTALLED = tuple(
 )
 _DEBUGGERS = {"pdb", "bdb", "pydevd"}
 
-# What to write instead; the loop's own sleep comes for {sleep}.
+# What to write instead of a call, by the first or last part of its name; the
+# loop's own sleep comes for {sleep}.
 _ADVICE = {
-    "time.sleep": "use await {sleep} or a def view",
-    "input": "a server has nobody to ask",
+    "sleep": "use await {sleep} or a def view",
+    "requests": "use httpx.AsyncClient or a def view",
+    "urlopen": "use httpx.AsyncClient or a def view",
+    "subprocess": "use await anyio.run_process or a def view",
 }
 _OTHERWISE = "await it, or use a def view or run_in_thread"
 
@@ -48,8 +52,9 @@ _OTHERWISE = "await it, or use a def view or run_in_thread"
 class Watchdog:
     """Watches the loop on which ``run()`` runs."""
 
-    def __init__(self, sleep: str = "asyncio.sleep") -> None:
+    def __init__(self, sleep: str, still: float = STILL) -> None:
         self._sleep = sleep
+        self._still = still
         self._turned = time.monotonic()
         self._places: Counter[str] = Counter()  # seen since the last turn
         self._said = False
@@ -67,14 +72,15 @@ class Watchdog:
         thread.start()
         try:
             while True:
-                await anyio.sleep(INTERVAL)
+                await anyio.sleep(TURN)
                 self._turn(time.monotonic())
         finally:
             self._ended.set()
             thread.join()
 
     def _turn(self, now: float) -> None:
-        blocked = now - self._turned - INTERVAL
+        # It began somewhere between the last sign and the next.
+        blocked = now - self._turned - TURN / 2
         self._turned = now
         places, self._places = self._places, Counter()
         self._said = False
@@ -83,22 +89,25 @@ class Watchdog:
 
     def _look(self, loop: int) -> None:
         while not self._ended.wait(INTERVAL):
-            blocked = time.monotonic() - self._turned - INTERVAL
-            if blocked < INTERVAL:
+            blocked = time.monotonic() - self._turned
+            if blocked < INTERVAL + TURN:
                 continue
             frame = sys._current_frames().get(loop)
             if place := seen(frame) if frame else "":
                 self._places[place] += 1
-                if blocked >= STILL and not self._said:
+                if blocked >= self._still and not self._said:
                     self._said = True
                     self._say(
-                        f"loop blocked for {STILL:g} s so far in", self._places
+                        f"loop blocked for {blocked:.1f} s so far in",
+                        self._places,
                     )
 
     def _say(self, what: str, places: Counter[str]) -> None:
         place = places.most_common(1)[0][0]
         call = place.partition("(")[2].rstrip(")")
-        advice = _ADVICE.get(call, _OTHERWISE).format(sleep=self._sleep)
+        parts = call.split(".")
+        advice = _ADVICE.get(parts[0]) or _ADVICE.get(parts[-1], _OTHERWISE)
+        advice = advice.format(sleep=self._sleep)
         logger.warning("%s %s; %s", what, place, advice)
 
 

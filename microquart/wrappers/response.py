@@ -129,7 +129,9 @@ class Response(ResponseFields):
         self.headers = fields
         if content_type is not None:
             fields["Content-Type"] = content_type
-        elif mimetype is not None or not (headers and "Content-Type" in fields):
+        elif mimetype is not None or not (
+            headers and "Content-Type" in fields
+        ):
             mimetype = mimetype or self.default_mimetype
             if mimetype is not None:
                 # Nearly every response comes by here: its fields are known

@@ -36,7 +36,6 @@ from microquart.wrappers.attributes import (
     writer,
 )
 
-
 MAX_COOKIE_SIZE = 4093  # bytes, what clients keep at least
 
 

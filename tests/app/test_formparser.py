@@ -39,7 +39,9 @@ class Pieces:
     """A body that comes in pieces of a size."""
 
     def __init__(self, data, size):
-        self.rest = [data[start : start + size] for start in range(0, len(data), size)]
+        self.rest = [
+            data[start : start + size] for start in range(0, len(data), size)
+        ]
         self.rest.insert(1, b"")
 
     def __aiter__(self):
@@ -60,13 +62,19 @@ class Kept(list):
 
 
 async def multipart(data, size=1 << 16, boundary=b"x", **limits):
-    return await MultiPartParser(**limits).parse(Pieces(data, size), boundary, None)
+    return await MultiPartParser(**limits).parse(
+        Pieces(data, size), boundary, None
+    )
 
 
-async def parsed(data, mimetype=MULTIPART, options=None, length=None, **limits):
+async def parsed(
+    data, mimetype=MULTIPART, options=None, length=None, **limits
+):
     body = Pieces(data, 1 << 16)
     options = {"boundary": "x"} if options is None else options
-    return await FormDataParser(**limits).parse(body, mimetype, length, options)
+    return await FormDataParser(**limits).parse(
+        body, mimetype, length, options
+    )
 
 
 def closed(files):
@@ -170,7 +178,9 @@ async def test_a_field_may_say_its_charset(content_type, raw, text):
         ("filename*=UTF-8''%e2%82%ac.txt", "€.txt"),
     ],
 )
-async def test_a_file_has_the_name_that_the_client_gave_it(disposition, filename):
+async def test_a_file_has_the_name_that_the_client_gave_it(
+    disposition, filename
+):
     head = f'Content-Disposition: form-data; name="f"; {disposition}'.encode()
     _, files = await multipart(form_of(head + b"\r\n\r\nx"))
     assert files["f"].filename == filename
@@ -277,7 +287,9 @@ async def test_what_is_at_a_limit_passes():
     form, files = await parsed(data, max_content_length=len(data), **limits)
     assert len(form["a"]) == 10
     closed(files)
-    form, _ = await parsed(b"a=xxx&b=xx", URLENCODED, max_content_length=10, **limits)
+    form, _ = await parsed(
+        b"a=xxx&b=xx", URLENCODED, max_content_length=10, **limits
+    )
     assert form == {"a": "xxx", "b": "xx"}
 
 
@@ -345,7 +357,9 @@ async def test_a_file_of_a_short_body_stays_in_memory(length, kind):
 
 
 def test_a_file_says_what_its_part_said():
-    file = FileStorage(BytesIO(b"a\nb\n"), "f.txt", "f", "Text/Plain; charset=x", 4)
+    file = FileStorage(
+        BytesIO(b"a\nb\n"), "f.txt", "f", "Text/Plain; charset=x", 4
+    )
     assert (file.name, file.filename) == ("f", "f.txt")
     assert file.content_type == "Text/Plain; charset=x"
     assert file.mimetype == "text/plain"

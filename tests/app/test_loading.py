@@ -94,6 +94,21 @@ def test_without_a_name_the_usual_ones_are_tried(folder, source, name):
     assert load("usual").__doc__ in source
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from microquart import Quart, make_response\nweb = Quart('it')",
+        "from microquart import Quart\nweb = Quart('it')\n"
+        "async def view(a, b, c): ...",
+    ],
+)
+def test_a_function_of_three_values_is_no_application_beside_one(
+    folder, source
+):
+    (folder / "beside.py").write_text(source)
+    assert load("beside").name == "it"
+
+
 def test_a_file_in_a_package_is_imported_by_its_full_name(folder):
     package = folder / "src" / "shop"
     package.mkdir(parents=True)

@@ -85,7 +85,9 @@ def asking(path="/", **entries):
 def posting(content_type, *messages, length=None, **values):
     """A request with a body."""
     headers = {"content-type": content_type, "content-length": length}
-    server = messages[0] if isinstance(messages[0], Server) else Server(*messages)
+    server = (
+        messages[0] if isinstance(messages[0], Server) else Server(*messages)
+    )
     return Request(scope(headers=headers), server.receive, settings(**values))
 
 
@@ -247,7 +249,9 @@ def test_a_host_that_is_not_trusted_is_refused():
 
 def test_the_trusted_hosts_are_those_of_the_application():
     server = Server()
-    request = Request(scope(), server.receive, settings(trusted_hosts=["localhost"]))
+    request = Request(
+        scope(), server.receive, settings(trusted_hosts=["localhost"])
+    )
     assert request.host == "localhost"
 
 
@@ -416,7 +420,9 @@ async def test_a_body_can_be_had_again_and_in_every_way():
 )
 @pytest.mark.parametrize("cut", [1, 7, 1000])
 @pytest.mark.parametrize("first", ["form", "data"])
-async def test_form_and_data_agree_in_any_order(content_type, body, cut, first):
+async def test_form_and_data_agree_in_any_order(
+    content_type, body, cut, first
+):
     pieces = [body[i : i + cut] for i in range(0, len(body), cut)]
     request = posting(content_type, *pieces)
     if first == "form":
@@ -452,7 +458,9 @@ async def test_two_tasks_can_read_one_body():
 async def test_what_was_iterated_over_is_gone_and_the_error_says_where():
     request = posting("text/plain", b"ab", b"c", debug=True)
     assert [chunk async for chunk in request.body] == [b"ab", b"c"]
-    with pytest.raises(RuntimeError, match=r"async for .*, test_request\.py:\d+"):
+    with pytest.raises(
+        RuntimeError, match=r"async for .*, test_request\.py:\d+"
+    ):
         await request.get_data()
     with pytest.raises(RuntimeError, match="consumed"):
         [chunk async for chunk in request.body]
@@ -527,7 +535,9 @@ async def test_a_body_of_unknown_length_is_counted_as_it_is_read(way):
 @pytest.mark.parametrize("way", ["get_data", "form", "chunks"])
 @pytest.mark.parametrize("limit", [None, 11])
 async def test_a_request_can_be_given_a_limit_of_its_own(way, limit):
-    request = posting(URLENCODED, b"x" * 11, length="11", max_content_length=10)
+    request = posting(
+        URLENCODED, b"x" * 11, length="11", max_content_length=10
+    )
     request.max_content_length = limit
     await read(request, way)
 
@@ -598,7 +608,9 @@ async def test_a_server_can_clean_up_when_its_message_is_not_waited_for(
 
 @pytest.mark.parametrize("way", ["get_data", "form", "chunks"])
 async def test_a_client_that_leaves_within_its_body_is_noticed(way):
-    request = posting(URLENCODED, Server(*Server(b"a=", b"").messages[:1], GONE))
+    request = posting(
+        URLENCODED, Server(*Server(b"a=", b"").messages[:1], GONE)
+    )
     with pytest.raises(ClientDisconnected):
         await read(request, way)
     assert request.gone
@@ -674,7 +686,9 @@ async def test_a_subclass_decides_about_broken_json():
     headers = {"content-type": "application/json"}
     request = Own(scope(headers=headers), Server(b"{").receive, settings())
     assert await request.get_json() == "broken"
-    assert await Own(scope(), Server(b"{").receive, settings()).json == "no JSON"
+    assert (
+        await Own(scope(), Server(b"{").receive, settings()).json == "no JSON"
+    )
 
 
 async def test_parsed_json_is_the_same_object_unless_told_otherwise():
@@ -693,7 +707,9 @@ async def test_values_are_args_and_form():
     }
     request = Request(scope(**entries), Server(b"a=3").receive, settings())
     assert (await request.values).getlist("a") == ["1", "3"]
-    request = Request(scope(**entries, method="GET"), Server().receive, settings())
+    request = Request(
+        scope(**entries, method="GET"), Server().receive, settings()
+    )
     assert (await request.values).getlist("a") == ["1"]
 
 
@@ -716,7 +732,9 @@ async def test_a_long_multipart_form_goes_to_the_parser_as_it_comes():
     request = posting(MULTIPART, server, length="600500", debug=True)
     assert len((await request.files)["f"].read()) == 600_005
     assert await request.data == b""
-    with pytest.raises(RuntimeError, match=r"request\.form, .*, test_request.py:\d"):
+    with pytest.raises(
+        RuntimeError, match=r"request\.form, .*, test_request.py:\d"
+    ):
         await request.get_data()
     await request.close()
 
@@ -775,7 +793,9 @@ async def test_a_task_can_be_made_of_what_has_to_be_awaited(anyio_backend):
     task = asyncio.create_task(request.form)
     assert "Task" in repr(task)
     assert await task == {"a": "1"}
-    assert await asyncio.gather(request.form, request.values) == [{"a": "1"}] * 2
+    assert (
+        await asyncio.gather(request.form, request.values) == [{"a": "1"}] * 2
+    )
 
 
 # -- the departure of the client --

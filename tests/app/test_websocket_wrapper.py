@@ -163,7 +163,9 @@ async def test_only_text_and_bytes_can_be_sent():
     ws = websocket(server)
     await ws.send(bytearray(b"a"))
     assert server.said() == [b"a"]
-    with pytest.raises(TypeError, match=r"not dict: is websocket\.send_json\(\)"):
+    with pytest.raises(
+        TypeError, match=r"not dict: is websocket\.send_json\(\)"
+    ):
         await ws.send({})
 
 
@@ -233,7 +235,9 @@ async def test_a_view_refuses():
     server = Server()
     ws = websocket(server)
     await ws.close()
-    assert server.sent == [{"type": "websocket.close", "code": 1000, "reason": ""}]
+    assert server.sent == [
+        {"type": "websocket.close", "code": 1000, "reason": ""}
+    ]
     assert not ws.accepted
     with pytest.raises(UnexpectedMessage):
         await ws.accept()
@@ -297,7 +301,9 @@ async def test_a_client_that_leaves_before_the_acceptance_is_gone():
     ("error", "code"),
     [(ConnectionResetError(), 1006), (ClientDisconnected(code=1001), 1001)],
 )
-async def test_a_server_that_cannot_send_says_that_the_client_has_gone(error, code):
+async def test_a_server_that_cannot_send_says_that_the_client_has_gone(
+    error, code
+):
     server = Server()
     ws = websocket(server)
     await ws.accept()

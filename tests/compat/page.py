@@ -32,8 +32,8 @@ class Proof(NamedTuple):
 def section_of(path: Path) -> str:
     """Return the section that a file of tests is about.
 
-    >>> section_of(Path("test_url_building.py")), section_of(Path("test_client.py"))
-    ('url building', 'test client')
+    >>> section_of(Path("test_url_building.py"))
+    'url building'
     """
     name = path.stem.removeprefix("test_").replace("_", " ")
     return "test client" if name == "client" else name

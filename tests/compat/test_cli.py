@@ -30,8 +30,11 @@ def program(quart, tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(__import__("sys").modules, "app", raising=False)
-    for name in ("APP", "DEBUG"):
-        monkeypatch.delenv(f"QUART_{name}", raising=False)
+    for prefix in ("QUART", "MICROQUART"):
+        for name in ("APP", "DEBUG"):
+            # What a command line sets is taken back after the test.
+            monkeypatch.setenv(f"{prefix}_{name}", "")
+            monkeypatch.delenv(f"{prefix}_{name}")
     yield tmp_path
     monkeypatch.delitem(__import__("sys").modules, "app", raising=False)
 
@@ -132,8 +135,11 @@ def test_the_debug_mode_is_in_the_environment(run, monkeypatch):
 
 @row("--env-file, .env, .quartenv")
 @pytest.mark.parametrize("name", [".env", ".quartenv"])
-def test_files_of_the_environment_are_read(run, program, monkeypatch, name):
-    pytest.importorskip("dotenv")
+def test_files_of_the_environment_are_read(
+    quart, run, program, monkeypatch, name
+):
+    if quart.__name__ == "quart":
+        pytest.importorskip("dotenv")
     monkeypatch.setenv("MINE", "x")  # so that it is restored
     monkeypatch.delenv("MINE")
     (program / name).write_text("MINE=from the file")

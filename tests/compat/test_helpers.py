@@ -152,8 +152,6 @@ async def test_after_this_request_changes_the_response(quart, app):
 @row("stream_with_context")
 async def test_a_stream_keeps_its_request(quart, app):
     async def view():
-        quart.session_like = None
-
         @quart.stream_with_context
         async def stream():
             yield quart.request.args["x"]

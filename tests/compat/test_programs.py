@@ -1,8 +1,8 @@
 """The programs of tutorials, with one word changed and nothing else."""
 
-import asyncio
 from io import BytesIO
 
+import anyio
 import pytest
 
 from tests.compat.playing import play, told
@@ -104,8 +104,8 @@ async def talk(client, module):
 
 
 async def both_there(module):
-    while len(module.broker.connections) < 2:
-        await asyncio.sleep(0)
+    await anyio.wait_all_tasks_blocked()
+    assert len(module.broker.connections) == 2
 
 
 def test_a_chat_tells_everybody():

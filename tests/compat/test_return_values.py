@@ -141,3 +141,15 @@ async def test_an_http_exception_can_be_returned(quart, werkzeug, app):
     response = await answer(app, werkzeug.exceptions.NotFound)
     assert response.status_code == 404
     assert b"Not Found" in await response.get_data()
+
+
+@row("HTTPException, other ASGI")
+async def test_a_response_of_werkzeug_can_be_returned(quart, app):
+    from werkzeug.wrappers import Response
+
+    response = await answer(
+        app, lambda: Response([b"a", b"b"], 203, {"X-A": "b"}, "text/plain")
+    )
+    assert (response.status_code, response.headers["X-A"]) == (203, "b")
+    assert await response.get_data() == b"ab"
+    assert response.mimetype == "text/plain"

@@ -89,6 +89,13 @@ async def test_a_session_has_a_state(quart, app, client):
 
 
 @row("session.permanent, session.new")
+async def test_a_session_knows_whether_it_was_looked_at(quart, app):
+    async with app.test_request_context("/"):
+        quart.session.get("x")
+        assert quart.session.accessed in (True, False)
+
+
+@row("session.permanent, session.new")
 async def test_a_permanent_session_expires(quart, app, client):
     @app.route("/permanent")
     async def permanent():

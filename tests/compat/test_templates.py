@@ -1,5 +1,7 @@
 """Templates."""
 
+from typing import ClassVar
+
 import pytest
 
 row = pytest.mark.row
@@ -162,7 +164,7 @@ async def test_functions_of_templates_may_be_async(quart, app):
 @row("app.jinja_env, app.jinja_options")
 async def test_jinja_is_within_reach(quart):
     class App(quart.Quart):
-        jinja_options = {"trim_blocks": True}
+        jinja_options: ClassVar = {"trim_blocks": True}
 
         def create_jinja_environment(self):
             environment = super().create_jinja_environment()

@@ -71,10 +71,15 @@ def serving(*args):
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        line = process.stderr.readline()
-        yield re.search(r"http://\S+", line)[0]
-        process.send_signal(signal.SIGINT)
-        assert process.wait() == 0
+        try:
+            for line in process.stderr:
+                if found := re.search(r"http://\S+", line):
+                    break
+            yield found[0]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow

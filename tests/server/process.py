@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,8 @@ def command(
     *words: str,
     folder: Path = PROGRAMS,
     own_session: bool = False,
+    stdin: int = subprocess.DEVNULL,
+    pass_fds: Sequence[int] = (),
     **environment: str,
 ) -> Iterator[Process]:
     """Run a command round a block; the process ends with it."""
@@ -72,10 +74,11 @@ def command(
         words,
         cwd=folder,
         env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=own_session,
+        pass_fds=pass_fds,
     )
     # Nobody waits for ever for a line that does not come.
     limit = threading.Timer(LIMIT, popen.kill)
