@@ -183,9 +183,9 @@ class Config(dict[str, Any]):
         """Load every environment variable that begins with ``prefix_``.
 
         Without a prefix it is ``MICROQUART``, and ``QUART`` where that says
-        nothing.  A value that ``loads`` refuses stays a string.  Double underscores
-        lead into dictionaries, which are made where they are missing:
-        ``MICROQUART_MAIL__PORT=25`` sets ``config["MAIL"]["PORT"]``.
+        nothing.  A value that ``loads`` refuses stays a string.  Double
+        underscores lead into dictionaries, which are made where they are
+        missing: ``MICROQUART_MAIL__PORT=25`` sets ``config["MAIL"]["PORT"]``.
         """
         prefixes = (FORMER_PREFIX, ENV_PREFIX) if prefix is None else (prefix,)
         for start in [f"{each}_" for each in prefixes]:

@@ -138,8 +138,8 @@ class StreamInContext(ResponseBody):
         self.body = body
         self._leave = leave
 
-    def __aenter__(self) -> Step[AsyncIterable[Chunk]]:
-        return self.body.__aenter__()
+    async def __aenter__(self) -> AsyncIterable[Chunk]:
+        return await self.body.__aenter__()
 
     async def __aexit__(
         self,

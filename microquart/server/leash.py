@@ -6,6 +6,7 @@ other one, a line each.
 """
 
 import os
+import stat
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from typing import Protocol, Self
 
 import anyio
 
-# "supervisor orders news socket ...": its pid, and our descriptors.
-VARIABLE = "MICROQUART_WORKER"
+# The descriptors: of the orders, of the news, and of each socket.
+VARIABLE = "MICROQUART_LEASH"
 
 STOP, NOW = b"s", b"n"  # the orders
 
@@ -58,12 +59,12 @@ class Leash:
 
         With ``reload`` it tells which files the application has imported.
         """
-        held = os.environ.get(VARIABLE, "").split()
-        # Programs that a worker starts have the variable too, but another
-        # parent.
-        if not held or int(held[0]) != os.getppid():
+        held = [int(each) for each in os.environ.get(VARIABLE, "").split()]
+        # Programs that a worker starts have the variable too, but not the
+        # pipes.
+        if not held or not all(map(_is_pipe, held[:2])):
             return None
-        orders, news, *sockets = map(int, held[1:])
+        orders, news, *sockets = held
         return cls(orders, news, sockets, reload)
 
     async def order(self) -> bytes:
@@ -95,6 +96,13 @@ class Leash:
         # A supervisor that has died, or that is far behind, hears nothing.
         with suppress(BrokenPipeError, BlockingIOError):
             os.write(self._news, os.fsencode(f"{line}\n"))
+
+
+def _is_pipe(number: int) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(number).st_mode)
+    except OSError:
+        return False
 
 
 class Imports:

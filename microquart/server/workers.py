@@ -73,7 +73,7 @@ class Process:
         self._heard = b""
         self._asked_where = False
         inherited = [orders, news, *(each.fileno() for each in sockets)]
-        variable = " ".join(map(str, [os.getpid(), *inherited]))
+        variable = " ".join(map(str, inherited))
         try:
             with _interrupts_later():
                 self.popen = subprocess.Popen(

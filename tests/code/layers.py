@@ -41,15 +41,16 @@ FLOORS = {
     ),
     "context": "context",
     "machinery": (
-        "gateway | scaffold > configured > recovery > addressing"
-        " > pipeline > serving | logging > configured | debug > addressing"
+        "departure > gateway | resources > scaffold > configured > recovery"
+        " > addressing > ways > pipeline > serving"
+        " | logging > configured | debug > addressing"
         " | scaffold > blueprints | environment > templating | flashing"
         " | commands > blueprints | commands > testing.*"
     ),
     "application": "app",
     "names": (
-        "globals > helpers > views > __init__ | ctx | utils | datastructures"
-        " | as_quart > __init__"
+        "globals > helpers > views > __init__ | ctx > __init__"
+        " | as_quart > __init__ | utils | datastructures"
     ),
     "core": (
         "protocol.limits > protocol.stream > protocol.ws > protocol.h1"

@@ -580,6 +580,26 @@ async def test_further_decisions_about_errors_can_be_overridden(quart):
     assert app.should_ignore_error(ValueError()) is False
 
 
+@row("app.handle_exception")
+async def test_errors_beside_the_requests_have_their_stages(quart):
+    log = []
+    names = ["handle_websocket_exception", "handle_background_exception"]
+    app = noted(quart.Quart, names, log)(__name__)
+
+    async def fails():
+        raise ValueError
+
+    app.add_url_rule("/", "fails", fails, websocket=True)
+    async with app.test_app() as running:
+        app.add_background_task(fails)
+        await anyio.wait_all_tasks_blocked()
+        Rejected = quart.testing.connections.WebsocketResponseError
+        with pytest.raises(Rejected):
+            async with running.test_client().websocket("/") as connection:
+                await connection.receive()
+    assert sorted(log) == sorted(names)
+
+
 @row("app.log_exception")
 async def test_the_logging_of_errors_can_be_overridden(quart):
     logged = []

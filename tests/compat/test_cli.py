@@ -135,11 +135,8 @@ def test_the_debug_mode_is_in_the_environment(run, monkeypatch):
 
 @row("--env-file, .env, .quartenv")
 @pytest.mark.parametrize("name", [".env", ".quartenv"])
-def test_files_of_the_environment_are_read(
-    quart, run, program, monkeypatch, name
-):
-    if quart.__name__ == "quart":
-        pytest.importorskip("dotenv")
+@differs("files of the environment need no further package")
+def test_files_of_the_environment_are_read(run, program, monkeypatch, name):
     monkeypatch.setenv("MINE", "x")  # so that it is restored
     monkeypatch.delenv("MINE")
     (program / name).write_text("MINE=from the file")
@@ -150,7 +147,7 @@ def test_files_of_the_environment_are_read(
 
 
 @row("--env-file, .env, .quartenv")
-@differs("a file of the environment needs no further package")
+@differs("files of the environment need no further package")
 def test_a_file_of_the_environment_can_be_named(run, program, monkeypatch):
     monkeypatch.setenv("MINE", "x")
     monkeypatch.delenv("MINE")

@@ -1,5 +1,6 @@
 """The programs of tutorials, with one word changed and nothing else."""
 
+from importlib import import_module
 from io import BytesIO
 
 import anyio
@@ -150,8 +151,8 @@ def test_events_are_sent_as_they_come_and_work_is_done_beside():
 
 async def photo(client, module):
     kind = type(client).__module__.partition(".")[0]
-    FileStorage = __import__(f"{kind}.datastructures").datastructures
-    file = FileStorage.FileStorage(BytesIO(b"\xff" * 100), "ä b.png")
+    containers = import_module(f"{kind}.datastructures")
+    file = containers.FileStorage(BytesIO(b"\xff" * 100), "ä b.png")
     file.headers["Content-Type"] = "image/png"
     response = await client.post(
         "/", form={"title": "A photo"}, files={"photo": file}
@@ -182,3 +183,47 @@ def test_a_program_runs_on_trio_as_on_asyncio(name):
     steps = [ask("GET", "/"), ask("GET", "/nope")]
     runs = [play(name, *run, steps) for run in RUNS]
     assert runs[0] == runs[1]
+
+
+def test_work_that_blocks_is_done_in_threads():
+    seen = same(
+        "threads",
+        ask("GET", "/hash?text=a"),
+        ask("GET", "/hash"),
+        ask("GET", "/prices/tea"),
+        ask("DELETE", "/prices/tea"),
+        ask("PUT", "/prices/tea"),
+    )
+    assert [status for status, _, _ in seen] == [200, 400, 200, 202, 405]
+    assert b'"price":{"amount":"1.50","currency":"EUR"}' in seen[2][2]
+
+
+async def with_password(client, module):
+    kind = type(client).__module__.partition(".")[0]
+    testing = import_module(f"{kind}.testing.connections")
+    heard = []
+    socket = client.websocket("/ws/anna", auth=("anna", "secret"))
+    async with socket as connection:
+        heard.append(await connection.receive())
+        await connection.send_json({"a": [1, "ä"]})
+        heard.append(await connection.receive_json())
+        await connection.send_json({"end": True})
+        with pytest.raises(testing.WebsocketDisconnectError) as caught:
+            await connection.receive()
+        heard.append(caught.value.args[0])
+    with pytest.raises(testing.WebsocketResponseError) as rejected:
+        async with client.websocket("/ws/bo") as connection:
+            await connection.receive()
+    heard.append(rejected.value.response.status_code)
+    return heard, module.log
+
+
+def test_a_websocket_wants_a_password():
+    [(heard, log)] = same("guarded", with_password)
+    assert heard == [
+        "hello anna",
+        {"name": "anna", "got": {"a": [1, "ä"]}},
+        1000,
+        401,
+    ]
+    assert log == ["/ws/anna opened", "closed", "/ws/bo opened", 401]

@@ -74,7 +74,10 @@ async def running(
     async def run() -> None:
         await serve(
             app,
-            Settings(bind=bind, access_log=False).with_values(**settings),
+            Settings(bind=bind, access_log=False).with_values(
+                # A tenth of a second at the end of each test is too long.
+                **{"stop_linger": 0.05, **settings}
+            ),
             shutdown_trigger=server.stop.wait,
             ready=note,
         )

@@ -92,11 +92,11 @@ def test_every_atom_is_short():
 
 
 async def test_a_client_cannot_forge_a_line(said):
-    fields = b'User-Agent: a\x80b" 200 5\t\r\n'
+    fields = b'User-Agent: a\x80b" 200 5\r\n'
     settings = {"access_log": True, "access_log_format": '"%(r)s" "%(a)s"'}
     async with running(hello, **settings) as server:
         await server.says(GET % (b"/%0a?'", fields), b"hello")
-    assert said() == [r""""GET /%0a?' HTTP/1.1" "a\x80b\x22 200 5\""""[:-1]]
+    assert said() == [r'''"GET /%0a?' HTTP/1.1" "a\x80b\x22 200 5"''']
 
 
 async def test_a_request_that_fails_is_a_line_too(said):

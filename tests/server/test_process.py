@@ -148,9 +148,16 @@ def test_who_has_no_supervisor_is_no_worker(monkeypatch):
     assert Leash.inherited() is None
 
 
-def test_what_a_worker_starts_is_no_worker(environment):
-    environment(**{VARIABLE: f"{os.getpid()} 3 4 5"})
+@pytest.mark.parametrize("descriptor", [os.devnull, None])
+def test_what_a_worker_starts_is_no_worker(environment, descriptor):
+    # It has inherited the variable, but not the pipes.
+    number = os.open(os.devnull, os.O_RDONLY)
+    environment(**{VARIABLE: f"{number} {number} 99"})
+    if descriptor is None:
+        os.close(number)
     assert Leash.inherited() is None
+    if descriptor is not None:
+        os.close(number)
 
 
 @pytest.fixture
@@ -158,7 +165,7 @@ def supervisor(environment):
     """The other ends of a worker's pipes: a writer and a reader."""
     orders, order = os.pipe()
     news, new = os.pipe()
-    environment(**{VARIABLE: f"{os.getppid()} {orders} {new} {order}"})
+    environment(**{VARIABLE: f"{orders} {new} {order}"})
     with open(order, "wb", buffering=0) as writer, open(news, "rb") as reader:
         yield writer, reader
     os.close(orders)
