@@ -34,6 +34,9 @@ logger = getLogger("microquart.server")
 
 _BATCH = 64  # connections accepted before others get their turn
 _SHARE = 4  # the same with other workers, who are to get as many
+# After the last connection is let in: of the time that idle ones get.  Some
+# are being made at this moment, by clients that are not so near.
+LAST_CALL = 0.2
 _PAUSE = 0.1  # seconds, when there is no descriptor left
 _OUT_OF_DESCRIPTORS = (
     errno.EMFILE,
@@ -189,13 +192,14 @@ def _remove_stale(path: str) -> None:
             os.unlink(path)
 
 
-def refuse(listener: socket.socket) -> None:
+def refuse(listener: socket.socket) -> bool:
     """Let nobody connect any more; who has connected can be accepted still.
 
-    Nothing happens to a socket that was inherited: others listen on it.
+    Return whether that was ours to do: others listen on a socket that was
+    inherited.
     """
     if not isinstance(listener, Bound):
-        return
+        return False
     with suppress(OSError):
         if listener.family == socket.AF_UNIX:
             listener.shutdown(socket.SHUT_RD)
@@ -207,6 +211,7 @@ def refuse(listener: socket.socket) -> None:
                 _SO_ATTACH_FILTER,
                 struct.pack("HP", size // 8, address),
             )
+    return True
 
 
 def close_socket(listener: socket.socket) -> None:

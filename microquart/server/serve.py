@@ -40,7 +40,6 @@ logger = getLogger("microquart.server")
 
 _TICK = 1.0  # seconds between two sweeps
 _STOPPING_TICK = 0.05  # while a stop waits for connections to end
-_LAST_CALL = 0.2  # of the time that idle connections get
 _SAY_EVERY = 1.0  # seconds of waiting before saying for what
 
 Trigger = Callable[[], Awaitable[object]]
@@ -178,10 +177,9 @@ async def _serve(
                 ready(urls)
             await shutdown_trigger()
             overseer.stopping()
-            for listener in listening:
-                listen.refuse(listener)
-            # For those whose connection is being made at this moment.
-            await anyio.sleep(settings.limits.stop_linger * _LAST_CALL)
+            if any([listen.refuse(listener) for listener in listening]):
+                wait = settings.limits.stop_linger * listen.LAST_CALL
+                await anyio.sleep(wait)
             accepting.cancel_scope.cancel()
         for listener in listening:
             listen.drain(listener, admit)

@@ -145,6 +145,7 @@ class Supervisor:
         self._announced = False
         self._rolling = False
         self._told = False  # by a signal, to end
+        self._last_call = settings.limits.stop_linger * listen.LAST_CALL
         self._on_terminal = on_terminal()
         self._looked = time.monotonic()
 
@@ -287,8 +288,9 @@ class Supervisor:
         self._notifier.beat()
 
     def _close_sockets(self) -> None:
+        if any([listen.refuse(listener) for listener in self._sockets]):
+            time.sleep(self._last_call)
         for listener in self._sockets:
-            listen.refuse(listener)
             listen.close_socket(listener)
         self._sockets.clear()
 

@@ -382,6 +382,7 @@ def test_a_second_signal_ends_all_at_once():
 @pytest.mark.slow
 def test_a_startup_that_always_fails_ends_the_supervisor_with_3():
     with workers(FAIL="startup") as server:
+        server.wait_for("giving up")
         assert server.end() == 3
     assert server.said.count("startup failed: no database") == FAILURES
 
