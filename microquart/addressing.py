@@ -131,7 +131,12 @@ class Addressing(Recovery):
     def match_request(self, ctx: Context, conversation: Conversation) -> None:
         """Set ``url_rule`` and ``view_args``, or the routing exception."""
         try:
-            if self._by_adapter:
+            if self._by_adapter or (
+                # A rule that has a subdomain wants it, whatever the
+                # application was told, if it is known what it is below.
+                self.url_map.has_subdomains
+                and self.config["SERVER_NAME"] is not None
+            ):
                 if ctx.url_adapter is None:
                     return
                 found = ctx.url_adapter.match(return_rule=True)

@@ -47,6 +47,7 @@ class DisconnectExtension(TypedDict):
 class Empty(TypedDict):
     pass  # an extension that only says: offered
 
+
 Extensions = TypedDict(
     "Extensions",
     {

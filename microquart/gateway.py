@@ -164,7 +164,7 @@ async def say(request: Request, response: Response, send: Send) -> None:
     start: HTTPResponseStart = {
         "type": "http.response.start",
         "status": response.status_code,
-        "headers": response.headers.to_fields(),
+        "headers": response.to_fields(),
     }
     if isinstance(body, DataBody):
         last: HTTPResponseBody = {
@@ -335,7 +335,7 @@ async def reject(response: Response, send: Send) -> None:
             {
                 "type": "websocket.http.response.start",
                 "status": response.status_code,
-                "headers": response.headers.to_fields(),
+                "headers": response.to_fields(),
             }
         )
         async for chunk in chunks:

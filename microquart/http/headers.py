@@ -70,10 +70,6 @@ class Headers:
         except UnicodeEncodeError:
             return [(_lower(name), _encode(value)) for name, value in self]
 
-    def put(self, name: str, value: str) -> None:
-        """Add a field that is known to be well-formed, unchecked."""
-        self._pairs.append((name, value))
-
     # -- reading --
 
     def __getitem__(self, key: str) -> str:

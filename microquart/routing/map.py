@@ -75,6 +75,7 @@ class Map:
         host_matching: bool = False,
     ) -> None:
         self.default_subdomain = default_subdomain
+        self.has_subdomains = False
         self.strict_slashes = strict_slashes
         self.merge_slashes = merge_slashes
         self.redirect_defaults = redirect_defaults
@@ -99,6 +100,8 @@ class Map:
     def add(self, rule: Rule) -> None:
         """Bind a rule to this map; ``Rule.bind`` says what may be raised."""
         rule.bind(self)
+        if rule.subdomain != self.default_subdomain:
+            self.has_subdomains = True
         if not rule.build_only:
             self.matcher.add(rule)
         self._by_endpoint.setdefault(rule.endpoint, []).append(rule)

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+import anyio
 import anyio.lowlevel
 
 from microquart.asgi import (
@@ -20,6 +21,10 @@ from microquart.wrappers.response import Response
 # RFC 6455 7.4.1; the second is what is said of a broken line.
 NORMAL_CLOSURE = 1000
 ABNORMAL_CLOSURE = 1006
+
+# How long an application may think about a handshake that nobody waits for,
+# seconds.
+HANDSHAKE = 1.0
 
 # RFC 9110 6.4.1: without content, whatever the application sends.
 WITHOUT_CONTENT = (204, 304)
@@ -225,6 +230,12 @@ class TestWebsocketConnection(Line[WebSocketScope, str | bytes]):
         await self.close(ABNORMAL_CLOSURE)
 
     async def _finish(self) -> None:
+        # Who opens a WebSocket waits for the answer to the handshake.
+        if not self._gone:
+            with anyio.move_on_after(HANDSHAKE):
+                await self._answered.wait()
+                if not self.accepted:
+                    await self._drain()
         await self.disconnect()
         await self._drain()
         await self._task.end()

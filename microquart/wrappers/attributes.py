@@ -40,7 +40,8 @@ class COEP(Enum):
 
 
 class HasHeaders(Protocol):
-    headers: Headers
+    @property
+    def headers(self) -> Headers: ...
 
 
 class FieldValue(Protocol):

@@ -10,6 +10,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from functools import lru_cache
 from http import HTTPStatus
 from inspect import iscoroutine
 from io import BytesIO
@@ -111,6 +112,11 @@ class Response(ResponseFields):
     # What follows the number, if the user has said it: "200 Fine".
     _phrase: str | None = None
 
+    # Until somebody looks at the headers.
+    _headers: Headers | None = None
+    _content_type = ""
+    _length: int | None = None
+
     data_body_class = DataBody
     file_body_class = FileBody
     io_body_class = IOBody
@@ -125,41 +131,59 @@ class Response(ResponseFields):
         mimetype: str | None = None,
         content_type: str | None = None,
     ) -> None:
-        fields = headers if isinstance(headers, Headers) else Headers(headers)
-        self.headers = fields
-        if content_type is not None:
-            fields["Content-Type"] = content_type
-        elif mimetype is not None or not (
-            headers and "Content-Type" in fields
+        if content_type is None and not (
+            headers and mimetype is None and has_content_type(headers)
         ):
             mimetype = mimetype or self.default_mimetype
-            if mimetype is not None:
-                # Nearly every response comes by here: its fields are known
-                # to be absent, and what with_charset returns is checked.
-                content_type = with_charset(mimetype)
-                if headers:
-                    fields["Content-Type"] = content_type
-                else:
-                    fields.put("Content-Type", content_type)
+            content_type = None if mimetype is None else with_charset(mimetype)
+        if headers is not None or content_type is None:
+            fields = (
+                headers if isinstance(headers, Headers) else Headers(headers)
+            )
+            if content_type is not None:
+                fields["Content-Type"] = content_type
+            self._headers = fields
+        else:
+            self._content_type = content_type
         if status is None:
             self._status_code = self.default_status
         else:
             self.status = status
-        if isinstance(response, (str, bytes, bytearray)):
-            if isinstance(response, str):
-                data = response.encode()
-            else:
-                data = bytes(response)
-            self.response = self.data_body_class(data)
-            if headers:
-                self._set_length(len(data))
-            elif (
-                self.automatically_set_content_length
-                and self._status_code not in _WITHOUT_CONTENT
-            ):
-                fields.put("Content-Length", str(len(data)))
+        if isinstance(response, str):
+            response = response.encode()
+        if isinstance(response, (bytes, bytearray)):
+            self.response = self.data_body_class(bytes(response))
+            self._set_length(len(response))
         else:
             self._set_body(response)
+
+    @property
+    def headers(self) -> Headers:
+        """The fields, which are made when somebody looks.
+
+        Nearly every response has its type and length and no others, and
+        nobody looks: ``to_fields()`` has a short way for that.
+        """
+        fields = self._headers
+        if fields is None:
+            fields = self._headers = Headers()
+            fields["Content-Type"] = self._content_type
+            if self._length is not None:
+                fields["Content-Length"] = str(self._length)
+        return fields
+
+    @headers.setter
+    def headers(self, value: HeadersValue) -> None:
+        self._headers = value if isinstance(value, Headers) else Headers(value)
+
+    def to_fields(self) -> list[tuple[bytes, bytes]]:
+        """Return the fields for the wire."""
+        if self._headers is not None:
+            return self._headers.to_fields()
+        fields = [content_type_field(self._content_type)]
+        if self._length is not None:
+            fields.append((b"content-length", b"%d" % self._length))
+        return fields
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} [{self.status}]>"
@@ -217,7 +241,10 @@ class Response(ResponseFields):
             self.automatically_set_content_length
             and self._status_code not in _WITHOUT_CONTENT
         ):
-            self.headers["Content-Length"] = str(size)
+            if self._headers is None:
+                self._length = size
+            else:
+                self._headers["Content-Length"] = str(size)
 
     @overload
     async def get_data(self, as_text: Literal[True]) -> str: ...
@@ -470,3 +497,14 @@ def _problem(value: object) -> str:
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+def has_content_type(headers: HeadersValue) -> bool:
+    return "Content-Type" in Headers(headers)
+
+
+@lru_cache
+def content_type_field(value: str) -> tuple[bytes, bytes]:
+    """Return the field for the wire; it is checked, as any other."""
+    (field,) = Headers({"Content-Type": value}).to_fields()
+    return field

@@ -58,7 +58,10 @@ def ask(find: Callable[[], int]) -> None:
 class ResponseFields:
     """What Response has for single fields."""
 
-    headers: Headers
+    @property
+    def headers(self) -> Headers:
+        raise NotImplementedError
+
     _max_cookie_size: int | None = None
 
     @property

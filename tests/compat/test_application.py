@@ -129,6 +129,44 @@ async def test_subdomains_are_matched_when_asked_for(quart):
     assert await text(await client.get("/")) == "index"
 
 
+@row("Quart(subdomain_matching=")
+@pytest.mark.filterwarnings("ignore:Current server name")
+@pytest.mark.parametrize(
+    ("host", "answers"),
+    [
+        ("example.org", ["plain", "other"]),
+        ("shop.example.org", ["shop", 404]),
+        ("example.com", [404, 404]),
+    ],
+)
+async def test_a_rule_with_a_subdomain_is_matched_by_it_anyhow(
+    quart, host, answers
+):
+    app = quart.Quart(__name__, static_folder=None)
+    app.config["SERVER_NAME"] = "example.org"
+    app.add_url_rule("/", "plain", lambda: "plain")
+    app.add_url_rule("/other", "other", lambda: "other")
+    app.add_url_rule("/", "shop", lambda: "shop", subdomain="shop")
+    client = app.test_client()
+    for path, answer in zip(("/", "/other"), answers, strict=True):
+        response = await client.get(path, headers={"Host": host})
+        if answer == 404:
+            assert response.status_code == 404
+        else:
+            assert await text(response) == answer
+
+
+@row("Quart(subdomain_matching=")
+@differs("without rules of subdomains SERVER_NAME refuses no other host")
+async def test_server_name_alone_refuses_no_host(quart):
+    app = quart.Quart(__name__, static_folder=None)
+    app.config["SERVER_NAME"] = "example.org"
+    app.add_url_rule("/", "plain", lambda: "plain")
+    headers = {"Host": "10.0.0.1"}  # as a load balancer asks for its health
+    response = await app.test_client().get("/", headers=headers)
+    assert response.status_code == 200
+
+
 # -- what it has --
 
 

@@ -229,6 +229,16 @@ async def test_a_rejected_websocket_has_a_response(quart, app, client):
     assert caught.value.response.status_code == 401
 
 
+@row("client.websocket(): send")
+async def test_a_rejected_websocket_is_told_at_the_end_of_the_block(
+    quart, app, client
+):
+    Rejected = quart.testing.connections.WebsocketResponseError
+    with pytest.raises(Rejected):
+        async with client.websocket("/get"):  # which is no websocket
+            pass
+
+
 @row("client.push_promises")
 async def test_what_was_pushed_would_be_known(client):
     await client.get("/get")

@@ -455,3 +455,11 @@ async def test_the_binding_of_the_map_can_be_overridden(quart):
 
     async with app.app_context():
         assert quart.url_for("say") == "http://example.org/other"
+
+
+@row("app.add_url_rule")
+@differs("after the first request nothing is registered: in Quart it passes")
+async def test_what_is_registered_too_late_is_an_error(app, client):
+    await client.get("/")
+    with pytest.raises(AssertionError, match="add_url_rule"):
+        app.add_url_rule("/", view_func=say)
