@@ -207,6 +207,8 @@ class Configured(Scaffold):
 
     def response_of(self, result: Result) -> Response:
         """Do what ``make_response`` does; nothing in it waits."""
+        if type(result) is dict:  # nearly every answer of an API
+            return self.json.response(result)
         return response_from(result, self.response_class, self.json.response)
 
     def redirect(self, location: str, code: int = 302) -> Response:

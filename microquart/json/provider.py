@@ -97,7 +97,10 @@ class DefaultJSONProvider(JSONProvider):
         return parse(s, **kwargs)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        obj = _content(args, kwargs)
+        if len(args) == 1 and not kwargs:
+            obj = args[0]
+        else:
+            obj = _content(args, kwargs)
         compact = self.compact
         if compact is None:
             compact = not self._app.debug
@@ -166,4 +169,4 @@ def _content(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if args:
             raise TypeError("give either arguments or keywords, not both")
         return kwargs
-    return args if len(args) > 1 else args[0] if args else None
+    return args or None

@@ -9,6 +9,7 @@ from logging import getLogger
 from pathlib import Path
 
 import anyio
+from anyio.abc import TaskStatus
 
 from microquart.server.leash import NOW, Leash
 from microquart.server.settings import Certificates
@@ -35,12 +36,13 @@ class Reins:
         """The server is up."""
         self._serving = True
 
-    async def obey_signals(self) -> None:
+    async def obey_signals(self, *, task_status: TaskStatus[None]) -> None:
         """Stop on SIGINT and SIGTERM; read certificates on SIGHUP."""
         terminal = on_terminal()
         with anyio.open_signal_receiver(
             signal.SIGINT, signal.SIGTERM, signal.SIGHUP
         ) as numbers:
+            task_status.started()
             async for number in numbers:
                 hung_up = terminal and not on_terminal()
                 if number == signal.SIGHUP and not hung_up:
@@ -52,20 +54,24 @@ class Reins:
                     logger.info("%s: stopping", signal.Signals(number).name)
                     self._stop()
 
-    async def obey_supervisor(self, leash: Leash) -> None:
+    async def obey_supervisor(
+        self, leash: Leash, *, task_status: TaskStatus[None]
+    ) -> None:
         """Stop when the supervisor says so or is no more, or on SIGTERM."""
         async with anyio.create_task_group() as group:
-            group.start_soon(self._obey_sigterm)
+            await group.start(self._obey_sigterm)
+            task_status.started()
             while (order := await leash.order()) != NOW:
                 self._stop()
                 if not order:
                     return  # nobody is there who would say more
             self._scope.cancel()
 
-    async def _obey_sigterm(self) -> None:
+    async def _obey_sigterm(self, *, task_status: TaskStatus[None]) -> None:
         # Whoever ends a service may signal all its processes (systemd does):
         # the supervisor's order must not count as a second signal then.
         with anyio.open_signal_receiver(signal.SIGTERM) as numbers:
+            task_status.started()
             async for _ in numbers:
                 self._stop()
 

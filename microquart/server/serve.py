@@ -264,9 +264,9 @@ async def _until_told(
     async with anyio.create_task_group() as group:
         reins = Reins(group.cancel_scope, certificates)
         if leash is None:
-            group.start_soon(reins.obey_signals)
+            await group.start(reins.obey_signals)
         else:
-            group.start_soon(reins.obey_supervisor, leash)
+            await group.start(reins.obey_supervisor, leash)
         try:
             await serve(
                 app,
