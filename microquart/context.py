@@ -26,6 +26,7 @@ from microquart.sessions import (
     SessionApplication,
     SessionInterface,
     SessionMixin,
+    is_lazy,
 )
 from microquart.signals import (
     announce,
@@ -289,7 +290,7 @@ class Context:
             if appcontext_pushed.receivers and self.owner:
                 await announce(appcontext_pushed, self.app)
             if self.request_websocket is not None and self._original is None:
-                if not self.app.session_interface.lazy:
+                if not is_lazy(self.app.session_interface):
                     await self.open_session()
                 self.match_request()
         except BaseException:

@@ -195,6 +195,14 @@ class SessionInterface:
         return bool(app.config["SESSION_COOKIE_PARTITIONED"])
 
 
+def is_lazy(interface: object) -> bool:
+    """Tell whether the session can be opened when somebody looks at it.
+
+    An interface need not be one of ours: it is asked, unless it says so.
+    """
+    return getattr(interface, "lazy", None) is True
+
+
 def sha1(data: bytes = b"") -> "hashlib._Hash":
     # Only to read old cookies.  The flag lets FIPS builds compute it.
     return hashlib.sha1(data, usedforsecurity=False)

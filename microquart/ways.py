@@ -14,7 +14,7 @@ from microquart.configured import Result
 from microquart.context import AsyncFunction, Context, Way
 from microquart.routing import Rule
 from microquart.scaffold import Registry, ViewCallable, blueprints_of
-from microquart.sessions import SecureCookieSessionInterface
+from microquart.sessions import SecureCookieSessionInterface, is_lazy
 from microquart.signals import (
     got_request_exception,
     request_finished,
@@ -93,7 +93,7 @@ class Stages(Generic[R]):
         self.enters_at_once = (
             kind.push is Context.push
             and kind.match_request is Context.match_request
-            and interface.lazy
+            and is_lazy(interface)
         )
         self.leaves_at_once = kind.pop is Context.pop
 

@@ -169,4 +169,4 @@ def _content(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if args:
             raise TypeError("give either arguments or keywords, not both")
         return kwargs
-    return args or None
+    return args if len(args) > 1 else args[0] if args else None

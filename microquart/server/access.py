@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from logging import getLogger
+from operator import mod
 
 from microquart.protocol.stream import Stream
 from microquart.server.log import describe, printable, request_id
@@ -71,7 +72,7 @@ def compiled(format: str) -> tuple[str, list[Atom]]:
             )
     plain = _ATOM.sub("%", format)
     try:
-        plain % ((0,) * len(atoms))
+        mod(plain, (0,) * len(atoms))
     except (TypeError, ValueError) as error:
         raise ValueError(f"access log format {format!r}: {error}") from None
     return plain, atoms

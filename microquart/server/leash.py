@@ -7,23 +7,18 @@ other one, a line each.
 
 import os
 import stat
-import sys
-import sysconfig
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol, Self
 
 import anyio
 
+from microquart.server.imports import Imports
+
 # The descriptors: of the orders, of the news, and of each socket.
 VARIABLE = "MICROQUART_LEASH"
 
 STOP, NOW = b"s", b"n"  # the orders
-
-INSTALLED = tuple(
-    f"{sysconfig.get_path(name)}{os.sep}"
-    for name in ("stdlib", "platlib", "purelib")
-)
 
 
 class Overseer(Protocol):
@@ -103,25 +98,3 @@ def _is_pipe(number: int) -> bool:
         return stat.S_ISFIFO(os.fstat(number).st_mode)
     except OSError:
         return False
-
-
-class Imports:
-    """The files of this process's modules, without what is installed."""
-
-    def __init__(self) -> None:
-        self._known: set[str] = set()
-
-    def added(self) -> list[str]:
-        """Return those that were imported since the last call."""
-        if len(self._known) == len(sys.modules):
-            return []
-        names = sys.modules.keys() - self._known
-        self._known |= names
-        files = [
-            getattr(sys.modules[name], "__file__", None) for name in names
-        ]
-        return [
-            os.path.abspath(file)
-            for file in files
-            if isinstance(file, str) and not file.startswith(INSTALLED)
-        ]

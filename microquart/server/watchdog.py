@@ -7,9 +7,7 @@ at that, and when it is old, at what the loop's thread does.
 
 import ast
 import linecache
-import os
 import sys
-import sysconfig
 import threading
 import time
 from collections import Counter
@@ -21,6 +19,8 @@ from types import FrameType
 
 import anyio
 
+from microquart.server.imports import is_users
+
 logger = getLogger("microquart.server")
 
 TURN = 0.02  # seconds between two signs of the loop
@@ -28,14 +28,6 @@ INTERVAL = 0.05  # seconds between two looks
 BLOCKED = 0.2  # seconds without a turn that are worth a line
 STILL = 5.0  # seconds after which it is said even if there is no end yet
 
-# Not the user's own code: ours, and what is installed.
-_INSTALLED = tuple(
-    f"{folder}{os.sep}"
-    for folder in (
-        Path(__file__).parents[1],
-        *map(sysconfig.get_path, ("stdlib", "platlib", "purelib")),
-    )
-)
 _DEBUGGERS = {"pdb", "bdb", "pydevd"}
 
 # What to write instead of a call, by the first or last part of its name; the
@@ -121,7 +113,7 @@ def seen(frame: FrameType) -> str:
         return ""
     for each in frames:
         path = each.f_code.co_filename
-        if not path.startswith((*_INSTALLED, "<")):
+        if is_users(path):
             call = called(each)
             note = f" ({call})" if call else ""
             return f"{_shown(path)}:{each.f_lineno}{note}"

@@ -37,8 +37,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 def is_supervisor(settings: Settings) -> bool:
     """Tell whether this process has others serve."""
-    wanted = bool(settings.workers or settings.reload)
-    return wanted and leash.Leash.inherited() is None
+    if not (settings.workers or settings.reload) or leash.Leash.inherited():
+        return False
+    if hasattr(sys.modules["__main__"], "__file__"):
+        return True
+    # A prompt, a notebook, python -c: nothing of that could be run anew.
+    logger.warning("no workers, no reload: this is no program in a file")
+    return False
 
 
 def supervise(settings: Settings) -> int:

@@ -334,8 +334,8 @@ class Response(ResponseFields):
         """Become what the request asks for: 206, 304, 412 or 416, or stay.
 
         ``accept_ranges``: serve a range; ``complete_length``: the size of the
-        content in bytes, when the body does not know it.  One range is
-        served, several are answered with the whole content.
+        content in bytes, when the body does not know it; who gives it wants
+        ranges.  One is served, several are answered with the whole content.
         """
         if request.method not in {"GET", "HEAD"} or self._status_code != 200:
             return self
@@ -345,12 +345,12 @@ class Response(ResponseFields):
             self._leave_content_out(status)
             return self
         body = self.response
-        if complete_length is None and isinstance(body, RangedBody):
+        if complete_length is None:
+            if not accept_ranges or not isinstance(body, RangedBody):
+                return self
             complete_length = body.size
-        if not accept_ranges or complete_length is None:
-            return self
-        unit = "bytes" if accept_ranges is True else accept_ranges
-        self.headers["Accept-Ranges"] = unit
+        named = isinstance(accept_ranges, str) and accept_ranges
+        self.headers["Accept-Ranges"] = named or "bytes"
         try:
             cut = requested_range(request, version, complete_length)
         except RangeNotSatisfiable:

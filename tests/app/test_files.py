@@ -229,15 +229,23 @@ def as_nobody() -> Iterator[None]:
         os.seteuid(me)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-async def test_a_file_that_may_not_be_read_is_not_found() -> None:
+@pytest.fixture
+def closed_file() -> Iterator[Path]:
+    """A file that nobody may read, in a folder that all may."""
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "a.txt").write_text("secret")
-        (folder / "a.txt").chmod(0)
-        with as_nobody(), pytest.raises(NotFound):
-            await send_from_directory(folder, "a.txt")
+        Path(name).chmod(0o755)
+        file = Path(name, "a.txt")
+        file.write_text("secret")
+        file.chmod(0)
+        yield file
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+async def test_a_file_that_may_not_be_read_is_not_found(
+    closed_file: Path,
+) -> None:
+    with as_nobody(), pytest.raises(NotFound):
+        await send_from_directory(closed_file.parent, closed_file.name)
 
 
 async def test_hidden_files_are_not_sent_when_left_out(static: Path) -> None:

@@ -33,7 +33,7 @@ GONE = {"type": "http.disconnect"}
 
 
 class Server:
-    """Gives the messages it was made with, then waits; counts what was pulled."""
+    """Gives the messages it was made with, then waits; counts the pulls."""
 
     def __init__(self, *messages):
         self.messages = [
@@ -644,7 +644,8 @@ async def test_another_media_type_is_refused_with_a_hint():
     with pytest.raises(UnsupportedMediaType) as refused:
         await request.get_json()
     assert refused.value.description == (
-        "expected application/json, got text/plain; get_json(force=True) ignores it"
+        "expected application/json, got text/plain; "
+        "get_json(force=True) ignores it"
     )
     assert await request.get_json(silent=True) is None
     assert await request.get_json(force=True) == 1

@@ -4,9 +4,10 @@
 
 Each server runs twice in a process of its own under valgrind's callgrind
 (Debian's package valgrind), for N and for 2N requests (HTTP/2: 32 at a time;
-ws: messages of 32 bytes, echoed) over one connection; the difference, divided by N, is what one request costs, the
-start-up left out.  Instructions, unlike times, are the same whatever else the
-machine does.  Nothing is asserted: the table is to be read.
+ws: messages of 32 bytes, echoed) over one connection; the difference, divided
+by N, is what one request costs, the start-up left out.  Instructions, unlike
+times, are the same whatever else the machine does.  Nothing is asserted: the
+table is to be read.
 """
 
 import argparse

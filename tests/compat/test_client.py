@@ -81,6 +81,21 @@ async def test_a_request_has_arguments(client, kwargs, name, value):
 
 
 @row("headers=, query_string=")
+@pytest.mark.parametrize("path", ["/mounted/get", "/get"])
+@differs("root_path= is put before a path that does not begin with it")
+async def test_the_path_of_the_mount_need_not_be_repeated(client, path):
+    response = await client.get(path, root_path="/mounted")
+    assert response.status_code == 200
+
+
+@row("client.get, client.post")
+@differs("HEAD brings no content, as from a server")
+async def test_head_brings_no_content(client):
+    response = await client.head("/get")
+    assert (response.status_code, await response.get_data()) == (200, b"")
+
+
+@row("headers=, query_string=")
 async def test_a_request_has_files(quart, client):
     file = quart.datastructures.FileStorage(BytesIO(b"content"), "a.txt")
     response = await client.post("/echo", form={"a": "1"}, files={"f": file})

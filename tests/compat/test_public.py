@@ -25,6 +25,12 @@ MODULES = [
 DECORATED = {"f", "fn", "func"}
 
 
+VARIABLE = (
+    inspect.Parameter.VAR_POSITIONAL,
+    inspect.Parameter.VAR_KEYWORD,
+)
+
+
 def excused() -> dict[str, str]:
     """Return what the page says to be missing, or to be otherwise."""
     return {
@@ -160,17 +166,29 @@ def complaint(theirs: Any, ours: Any) -> str:
     named = [
         name
         for name, parameter in wanted.items()
-        if name not in ("self", "cls")
-        and parameter.kind
-        not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if name not in ("self", "cls") and parameter.kind not in VARIABLE
     ]
-    if not taken or (len(named) == 1 and set(named) <= DECORATED):
+    if (
+        not wanted
+        or not taken
+        or (len(named) == 1 and set(named) <= DECORATED)
+    ):
         return ""
     kinds = {parameter.kind for parameter in taken.values()}
     if inspect.Parameter.VAR_KEYWORD not in kinds:
         lost = [name for name in named if name not in taken]
         if lost:
             return f"does not take {', '.join(lost)}"
+    more = [
+        name
+        for name, parameter in taken.items()
+        if name not in wanted
+        and name not in ("self", "cls")
+        and parameter.default is parameter.empty
+        and parameter.kind not in VARIABLE
+    ]
+    if more and not any(p.kind in VARIABLE for p in wanted.values()):
+        return f"wants {', '.join(more)} too"
     both = [name for name in named if name in taken]
     if both != [name for name in taken if name in both]:
         return f"takes {', '.join(taken)} in another order"

@@ -379,6 +379,40 @@ async def test_a_response_answers_conditions_and_ranges(
 
 
 @row("await response.make_conditional")
+async def test_who_gives_the_length_wants_ranges(quart, app, client):
+    @app.route("/")
+    async def view():
+        response = quart.Response("abcdef")
+        return await response.make_conditional(
+            quart.request, complete_length=6
+        )
+
+    response = await client.get("/", headers={"Range": "bytes=0-1"})
+    assert response.status_code == 206
+    assert await response.get_data() == b"ab"
+
+
+@row("await response.make_conditional")
+@differs("several ranges, or of other units, are not refused but all is sent")
+@pytest.mark.parametrize("wanted", ["bytes=0-1,3-4", "lines=0-1"])
+async def test_other_ranges_are_answered_with_everything(
+    quart, app, client, wanted
+):
+    @app.route("/")
+    async def view():
+        response = quart.Response("abcdef")
+        return await response.make_conditional(
+            quart.request, accept_ranges=True, complete_length=6
+        )
+
+    response = await client.get("/", headers={"Range": wanted})
+    assert (response.status_code, await response.get_data()) == (
+        200,
+        b"abcdef",
+    )
+
+
+@row("await response.make_conditional")
 @differs("the last bytes can be asked for: in Quart that is an error")
 async def test_a_range_can_be_of_the_end(quart, app, client):
     @app.route("/")

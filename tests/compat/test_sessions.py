@@ -133,6 +133,24 @@ async def test_sessions_can_be_kept_on_the_server(quart, app, client):
 
 
 @row("SessionInterface: open_session")
+async def test_an_interface_need_not_be_of_the_class(quart, app, client):
+    class Sessions:
+        async def open_session(self, app, request):
+            return quart.sessions.SecureCookieSession({"value": "duck"})
+
+        def is_null_session(self, session):
+            return False
+
+        async def save_session(self, app, session, response):
+            response.headers["X-Saved"] = session["value"]
+
+    app.session_interface = Sessions()
+    response = await client.get("/get")
+    assert await response.get_data() == b"duck"
+    assert response.headers["X-Saved"] == "duck"
+
+
+@row("SessionInterface: open_session")
 async def test_an_interface_may_have_no_session(quart, app, client):
     class Sessions(quart.sessions.SessionInterface):
         async def open_session(self, app, request):

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from microquart.server.leash import VARIABLE, Imports, Leash
+from microquart.server.imports import Imports
+from microquart.server.leash import VARIABLE, Leash
 from microquart.server.process import pid_file
 from microquart.server.settings import Settings
 from microquart.server.systemd import Notifier, activated

@@ -307,3 +307,19 @@ def test_a_program_that_calls_run_is_restarted_too(tmp_path):
         up(server)
         assert ask(server) == "two"
         assert server.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.slow
+def test_what_is_no_program_serves_without_reloading(tmp_path):
+    program = (
+        "from microquart.server.serve import run\n"
+        "from microquart.server.settings import Settings\n"
+        + APP.format("one")
+        + "run(app, Settings(bind=('127.0.0.1:0',), reload=True))\n"
+    )
+    words = (sys.executable, "-c", program)
+    with reloading(tmp_path, words=words) as server:
+        assert "no reload" in server.wait_for("this is no program in a file")
+        server.listening()
+        assert ask(server) == "one"
+        assert server.stop() == 0
