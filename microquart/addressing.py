@@ -14,7 +14,7 @@ from microquart.context import (
     the_context,
 )
 from microquart.debug import routing_response
-from microquart.exceptions import HTTPException
+from microquart.exceptions import Forbidden, HTTPException
 from microquart.recovery import Recovery
 from microquart.routing import BuildError, Map, MapAdapter, Rule
 from microquart.scaffold import (
@@ -65,10 +65,12 @@ class Addressing(Recovery):
         methods, automatic = self._methods(
             view_func, options.pop("methods", None), provide_automatic_options
         )
+        origins = options.pop("allowed_origins", None)
         rule_object = self.url_rule_class(
             rule, endpoint=endpoint, methods=methods, **options
         )
         rule_object.provide_automatic_options = automatic
+        rule_object.allowed_origins = origins
         old = self.view_functions.get(endpoint)
         if None not in (old, view_func) and old != view_func:
             raise AssertionError(mistakes.two_views(endpoint, old, view_func))
@@ -154,6 +156,28 @@ class Addressing(Recovery):
             conversation.routing_exception = error
         else:
             conversation.url_rule, conversation.view_args = found
+            if ctx.request is None:
+                self._check_origin(conversation, found[0])
+
+    def _check_origin(self, websocket: Conversation, rule: Rule) -> None:
+        """Refuse a websocket that a page of another site has opened.
+
+        A browser lets every page open one to everywhere, cookies included,
+        and says in Origin whose page it was.  Who sends none is no browser.
+        """
+        allowed = rule.allowed_origins
+        if allowed is None:
+            allowed = self.config["WEBSOCKET_ALLOWED_ORIGINS"]
+        origin = websocket.origin
+        if origin is None or allowed == "*" or "*" in (allowed or ()):
+            return
+        if origin in (allowed or ()):
+            return
+        if host_of(origin) != host_of(f"//{websocket.host}"):
+            websocket.routing_exception = Forbidden(
+                f"the origin {origin!r} is not allowed here; "
+                "see WEBSOCKET_ALLOWED_ORIGINS"
+            )
 
     @cached_property
     def _by_adapter(self) -> bool:
@@ -270,3 +294,13 @@ class Addressing(Recovery):
                 if url is not None:
                     return url
         raise error
+
+
+def host_of(url: str) -> str:
+    """Return the host and port of a URL, without the port it goes without.
+
+    >>> host_of("https://Example.com:443"), host_of("//example.com:8000")
+    ('example.com', 'example.com:8000')
+    """
+    host = url.partition("//")[2].partition("/")[0].lower()
+    return host.removesuffix(":443").removesuffix(":80")

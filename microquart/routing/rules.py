@@ -74,6 +74,8 @@ class Rule:
         # defaults, and whether it ever redirects; the map finds out.
         self.canonical: Sequence[Rule] = ()
         self.redirects = False
+        # Whose pages may open the websocket; None: what the application says.
+        self.allowed_origins: Sequence[str] | None = None
 
     def __str__(self) -> str:
         return self.rule

@@ -18,6 +18,7 @@ OK, CANNOT_START, STARTUP_FAILED = 0, 1, 3  # exit codes of the process
 
 FAILURES = 5  # workers in a row that end before they are ready
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before another is started
+PATIENCE = 2.0  # seconds at least without a beat: there is one a second
 AT_ONCE = 1.0  # seconds for a worker that is told to end now, or aborted
 MARGIN = 1.0  # seconds on top of all that an orderly stop may take
 
@@ -215,7 +216,7 @@ class Crew:
     @property
     def _patience(self) -> float:
         timeout = self._settings.worker_timeout
-        return math.inf if timeout is None else timeout
+        return math.inf if timeout is None else max(timeout, PATIENCE)
 
 
 def _reason(code: int) -> str:

@@ -46,7 +46,8 @@ class Settings:
         "The default is 0.8 of the descriptors, at most 10,000.",
     )
     limit_concurrency: int | None = setting(
-        None, "Requests at once; beyond them 503 with Retry-After."
+        None,
+        "Requests at once in one process; beyond them 503 with Retry-After.",
     )
     max_requests: int | None = setting(
         None, "Requests after which a process ends, to be replaced."

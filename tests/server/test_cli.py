@@ -127,6 +127,16 @@ def test_every_setting_and_limit_is_an_option(microquart):
         (["--no-date-header"], "date_header", False),
         (["--log-level", "debug"], "log_level", "debug"),
         (["--debug"], "debug", True),
+        (["--workers", "2"], "workers", 2),
+        (["--worker-timeout", "none"], "worker_timeout", None),
+        (["--max-requests", "9"], "max_requests", 9),
+        (["--limit-concurrency", "9"], "limit_concurrency", 9),
+        (["--pid-file", "pid"], "pid_file", Path("pid")),
+        (
+            ["--reload-dir", "a", "--reload-dir", "b"],
+            "reload_dir",
+            (Path("a"), Path("b")),
+        ),
         (["--https"], "https", True),
         (["--proxy-headers"], "proxy_headers", True),
         (["--proxy-protocol"], "proxy_protocol", True),
@@ -283,6 +293,16 @@ def test_the_nearest_address_is_listened_on(
         (
             ["hello", "--log-level", "loud"],
             "no log level 'loud'; use debug, info, warning, error or critical",
+        ),
+        (
+            ["hello", "--workers", "2", "--reload"],
+            "give --workers or --reload, not both",
+        ),
+        (["hello", "--pid-file", "no/pid"], "no/pid: no such folder"),
+        (
+            ["hello", "--access-log-format", "%(h)s %s"],
+            "access log format '%(h)s %s': not enough arguments for format "
+            "string",
         ),
         (["hello", "-c", "no.toml"], "no.toml: No such file or directory"),
         (

@@ -183,6 +183,12 @@ def test_a_sign_of_life_gives_time(crew):
     assert worker in crew.overdue(55)
 
 
+def test_between_two_beats_nobody_hangs():
+    crew = Crew(1, Settings(worker_timeout=0.1))
+    start(crew)
+    assert crew.overdue(1.9) == []
+
+
 def test_without_a_timeout_nobody_hangs():
     crew = Crew(1, Settings(worker_timeout=None))
     start(crew)
