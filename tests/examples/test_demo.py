@@ -17,12 +17,11 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def client(monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
-    known = set(sys.modules)
+    # Another test may have loaded a program of that name.
+    monkeypatch.delitem(sys.modules, "app", raising=False)
     app = load(str(ROOT / "examples/demo/app.py"))
     yield app.test_client()
-    for name in set(sys.modules) - known:
-        if name == "app":
-            del sys.modules[name]
+    sys.modules.pop("app", None)
 
 
 async def test_the_page_says_how_it_came(client):
