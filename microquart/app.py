@@ -413,6 +413,7 @@ class Quart(Serving):
             self.debug = get_debug_flag()
         if debug is not None:
             self.debug = debug
+        kwargs.setdefault("reload", use_reloader and loop is None)
         settings = self._server_settings(
             host, port, ca_certs, certfile, keyfile, **kwargs
         )
