@@ -169,7 +169,7 @@ async def say(request: Request, response: Response, send: Send) -> None:
     if isinstance(body, DataBody):
         last: HTTPResponseBody = {
             "type": "http.response.body",
-            "body": b"" if request.method == "HEAD" else body.read(),
+            "body": b"" if request.method == "HEAD" else body.piece,
         }
         try:
             await send(start)

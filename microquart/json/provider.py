@@ -101,16 +101,17 @@ class DefaultJSONProvider(JSONProvider):
             obj = args[0]
         else:
             obj = _content(args, kwargs)
+        app = self._app
         compact = self.compact
         if compact is None:
-            compact = not self._app.debug
+            compact = not app.debug
         if not compact:
             text = self.dumps(obj, indent=2)
         elif self._encode_compact is not None:
             text = self._encode_compact(obj)
         else:
             text = self._first_compact(obj)
-        return self._app.response_class(text + "\n", mimetype=self.mimetype)
+        return app.response_class(text + "\n", None, None, self.mimetype)
 
     def _first_compact(self, obj: Any) -> str:
         # A subclass may have a dumps() of its own; then that is asked.

@@ -67,11 +67,16 @@ class DataBody(RangedBody):
     """Bytes in memory; ``read()`` gives them without waiting."""
 
     def __init__(self, data: bytes) -> None:
-        self.data = data
+        self.data = self.piece = data  # piece: what of it is sent
         self.size = self.end = len(data)
 
+    async def make_conditional(self, begin: int, end: int | None) -> int:
+        size = await super().make_conditional(begin, end)
+        self.piece = self.data[self.begin : self.end]
+        return size
+
     def read(self) -> bytes:
-        return self.data[self.begin : self.end]
+        return self.piece
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return _InMemory(iter((self.read(),)))

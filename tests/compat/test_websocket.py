@@ -176,8 +176,9 @@ async def test_who_receives_is_cancelled_when_the_client_leaves(
 
     async with client.websocket("/") as connection:
         await connection.send("a")
-    with anyio.fail_after(5):
-        await ended.wait()
+        await connection.disconnect()
+        with anyio.fail_after(5):
+            await ended.wait()
 
 
 @row("concurrent send and receive")
