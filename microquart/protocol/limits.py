@@ -26,7 +26,8 @@ class Limits:
     # Only while the application waits for it: a slow application is not the
     # client's fault.
     body_idle_timeout: float | None = 30 * SECONDS  # beyond: 408
-    body_min_rate: int | None = 240  # bytes a second, after the grace
+    # Bytes a second, after the grace; on HTTP/2 only, so far.
+    body_min_rate: int | None = 240
     rate_grace: float = 10 * SECONDS
     body_unread: int = 64 * KIB  # held for one request before reading stops
     max_chunk_extension: int = 256  # bytes of one chunk (CVE-2023-39326)
@@ -34,7 +35,7 @@ class Limits:
 
     # -- the response --
     write_timeout: float | None = 30 * SECONDS  # without any progress
-    write_min_rate: int | None = 240  # bytes a second, after the grace
+    write_min_rate: int | None = 240  # likewise
     send_unsent: int = 64 * KIB  # of one stream; beyond it send() waits
 
     # -- the connection --
