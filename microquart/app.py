@@ -30,7 +30,6 @@ from microquart.context import (
     conversation_context,
     current,
 )
-from microquart.debug import traceback_response
 from microquart.flashing import get_flashed_messages
 from microquart.gateway import (
     ASGIHTTPConnection,
@@ -318,7 +317,9 @@ class Quart(Serving):
         Elsewhere it is raised, for the server, or the test, to see.
         """
         if self.debug and not self.testing:
-            return traceback_response(error, conversation, self.config)
+            from microquart import debug
+
+            return debug.traceback_response(error, conversation, self.config)
         raise error
 
     # -- contexts for tools and tests --
@@ -373,7 +374,7 @@ class Quart(Serving):
         async def receive() -> ReceiveMessage:
             return messages.pop() if len(messages) > 1 else messages[0]
 
-        request = self.request_class(scope, receive, self.request_settings)
+        request = self.request_class(scope, receive, self.request_settings())
         return self.request_context(request)
 
     def test_client(self, use_cookies: bool = True, **kwargs: Any) -> Any:

@@ -62,7 +62,7 @@ class Configured(Scaffold):
 
     _logger: Logger | None = None
     _settings: RequestSettings
-    _settings_version = -1
+    _settings_version: int
 
     def __init__(
         self,
@@ -91,6 +91,7 @@ class Configured(Scaffold):
             )
         self.instance_path = instance_path
         self.config = self.make_config(instance_relative_config)
+        self._settings_version = -1
         self.aborter = self.make_aborter()
         self.json = self.json_provider_class(self)
         self.extensions: dict[str, Any] = {}
@@ -160,7 +161,6 @@ class Configured(Scaffold):
     def permanent_session_lifetime(self, value: timedelta | int) -> None:
         self.config["PERMANENT_SESSION_LIFETIME"] = value
 
-    @property
     def request_settings(self) -> RequestSettings:
         """The limits for requests, anew when the configuration changes."""
         if self._settings_version != self.config.version:
@@ -177,6 +177,8 @@ class Configured(Scaffold):
             max_form_memory_size=config["MAX_FORM_MEMORY_SIZE"],
             max_form_parts=config["MAX_FORM_PARTS"],
             trusted_hosts=config["TRUSTED_HOSTS"],
+            response_timeout=config["RESPONSE_TIMEOUT"],
+            signs_sessions=config["SECRET_KEY"] is not None,
             debug=self.debug,
         )
 
@@ -191,7 +193,7 @@ class Configured(Scaffold):
 
     async def open_instance_resource(
         self, path: FilePath, mode: str = "rb"
-    ) -> anyio.AsyncFile[Any]:
+    ) -> "anyio.AsyncFile[Any]":
         """Open a file below ``instance_path`` to be read."""
         return await open_to_read(self.instance_path, path, mode)
 

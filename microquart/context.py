@@ -153,7 +153,7 @@ class Context:
 
     conversation: Conversation  # the request, or the websocket
     websocket: Websocket | None = None
-    way: Way | None = None
+    way: Way | None
     preserved = False  # left pushed, for the test client or a debugger
     flashes: list[tuple[str, str]] | None = None
     # The hook or error handler whose value became the response.
@@ -170,13 +170,14 @@ class Context:
         session: SessionMixin | None = None,
     ) -> None:
         self.app = app
+        self.way = None
         self.request: Request | None = None
         if request_websocket is not None:
             self.conversation = request_websocket
-            if isinstance(request_websocket, Websocket):
-                self.websocket = request_websocket
-            else:
+            if isinstance(request_websocket, Request):
                 self.request = request_websocket
+            else:
+                self.websocket = request_websocket
         self.opened_session = session
         self.after_functions: list[Callable[..., Any]] | None = None
         # What it was pushed over: the token, and that of an earlier push.

@@ -32,7 +32,7 @@ from microquart.departure import (
 )
 from microquart.signals import websocket_received, websocket_sent
 from microquart.threads import run_sync
-from microquart.wrappers.bodies import DataBody, ResponseBody
+from microquart.wrappers.bodies import ResponseBody
 from microquart.wrappers.request import Request, RequestSettings
 from microquart.wrappers.response import Response
 from microquart.wrappers.websocket import Data, Websocket
@@ -42,6 +42,8 @@ TELLS: Final = "microquart.disconnect"  # the extension that calls back
 # Close codes (RFC 6455, section 7.4.1).
 NORMAL = 1000
 INTERNAL_ERROR = 1011
+
+SAID: Final = object()  # a response that was sent without waiting
 
 
 class GatewayApplication(Protocol):
@@ -61,7 +63,6 @@ class GatewayApplication(Protocol):
     @property
     def websocket_class(self) -> type[Websocket]: ...
 
-    @property
     def request_settings(self) -> RequestSettings: ...
 
     def handle_request(
@@ -101,11 +102,11 @@ def serve_request(
     """Return what answers one request, unless the client leaves before."""
     extensions = scope.get("extensions")
     if extensions and TELLS in extensions:
-        request = app.request_class(scope, receive, app.request_settings)
+        request = app.request_class(scope, receive, app.request_settings())
         return answer(app, request, send, extensions[TELLS]["watch"])
     # What is not announced will hardly come: it may be read ahead.
     inbox = Inbox(receive, ahead=not announces_body(scope))
-    request = app.request_class(scope, inbox.receive, app.request_settings)
+    request = app.request_class(scope, inbox.receive, app.request_settings())
     return beside(
         inbox.watch(request.client_left), answer(app, request, send, None)
     )
@@ -136,7 +137,7 @@ async def answer(
             response = app.answer_crash(error, request)
         timeout = response.timeout
         if timeout is ...:
-            timeout = app.config["RESPONSE_TIMEOUT"]
+            timeout = request.settings.response_timeout
         saying = say(request, response, send)
         if timeout is None:
             await saying
@@ -144,11 +145,10 @@ async def answer(
             await in_time(timeout, saying, app, request)
         else:
             # A timer would cost more than saying it, which seldom waits.
-            try:
-                first = saying.send(None)
-            except StopIteration:
-                return
-            await in_time(timeout, resumed(first, saying), app, request)
+            waits_for = next(saying.__await__(), SAID)
+            if waits_for is not SAID:
+                rest = resumed(waits_for, saying)
+                await in_time(timeout, rest, app, request)
     except BaseException as error:
         if not is_over(request, task, error):
             raise
@@ -160,24 +160,19 @@ async def answer(
 
 async def say(request: Request, response: Response, send: Send) -> None:
     """Send a response, as fast as the client takes it."""
-    body = response.response
-    start: HTTPResponseStart = {
-        "type": "http.response.start",
-        "status": response.status_code,
-        "headers": response.to_fields(),
+    data = response.held()
+    if data is None:
+        await stream(request, response.start(), response.response, send)
+        return
+    last: HTTPResponseBody = {
+        "type": "http.response.body",
+        "body": b"" if request.method == "HEAD" else data,
     }
-    if isinstance(body, DataBody):
-        last: HTTPResponseBody = {
-            "type": "http.response.body",
-            "body": b"" if request.method == "HEAD" else body.piece,
-        }
-        try:
-            await send(start)
-            await send(last)
-        except OSError as error:  # so ASGI 2.4 asks of a server
-            raise departure(request) from error
-    else:
-        await stream(request, start, body, send)
+    try:
+        await send(response.start())
+        await send(last)
+    except OSError as error:  # so ASGI 2.4 asks of a server
+        raise departure(request) from error
 
 
 async def stream(
@@ -272,7 +267,7 @@ def serve_websocket(
         scope,
         receive,
         send,
-        app.request_settings,
+        app.request_settings(),
         announce_received if websocket_received.receivers else None,
         announce_sent if websocket_sent.receivers else None,
     )

@@ -41,7 +41,7 @@ from microquart.signals import (
     websocket_tearing_down,
 )
 from microquart.ways import R, Stages, Step, Ways
-from microquart.wrappers.bodies import Chunk, IterableBody, ResponseBody
+from microquart.wrappers.bodies import Chunk, ResponseBody
 from microquart.wrappers.request import Request
 from microquart.wrappers.response import NotAResponse, Response
 from microquart.wrappers.websocket import Websocket
@@ -56,9 +56,11 @@ class RequestStages(Stages[Response]):
         self.before = app.before_request_funcs
         self.after = app.after_request_funcs
         self.teardown = app.teardown_request_funcs
-        self.full_dispatch = app.full_dispatch_request
-        if not theirs("full_dispatch_request"):
-            self.full_dispatch = partial(app._full_dispatch, self)
+        self.full_dispatch = Pipeline._full_dispatch
+        if theirs("full_dispatch_request"):
+            self.full_dispatch = lambda app, _, ctx: app.full_dispatch_request(
+                ctx
+            )
         self.preprocess = app.preprocess_request
         self.dispatch = app.dispatch_request
         if not theirs("dispatch_request"):
@@ -98,7 +100,9 @@ class WebsocketStages(Stages[Response | None]):
         self.before = app.before_websocket_funcs
         self.after = app.after_websocket_funcs
         self.teardown = app.teardown_websocket_funcs
-        self.full_dispatch = app.full_dispatch_websocket
+        self.full_dispatch = lambda app, _, ctx: app.full_dispatch_websocket(
+            ctx
+        )
         self.preprocess = app.preprocess_websocket
         self.dispatch = app.dispatch_websocket
         self.finalize = app.finalize_websocket
@@ -188,7 +192,8 @@ class Pipeline(Ways):
             try:
                 if at_once:
                     self.match_request(ctx, ctx.conversation)
-                response = await stages.full_dispatch(ctx)
+                full_dispatch = stages.full_dispatch
+                response = await full_dispatch(self, stages, ctx)
             except Exception as error:
                 if _departed(ctx, error):
                     raise
@@ -198,9 +203,7 @@ class Pipeline(Ways):
                 await self._clean_up(stages, ctx)
             await self._leave(stages, ctx, error)
             raise
-        if response is not None and isinstance(
-            response.response, IterableBody
-        ):
+        if response is not None and response.is_iterated():
             leave = partial(self._leave, stages, ctx)
             response.response = StreamInContext(response.response, leave)
         elif stages.leaves_at_once and not ctx.has_an_end():
@@ -270,7 +273,10 @@ class Pipeline(Ways):
             or ctx.after_functions is not None
             or stages.finished.receivers
             or ctx.opened_session is not None
-            or (self.config["SECRET_KEY"] is not None and self._is_stale(ctx))
+            or (
+                ctx.conversation.settings.signs_sessions
+                and self._is_stale(ctx)
+            )
         ):
             return await stages.finalize(result, ctx, False)
         try:

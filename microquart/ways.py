@@ -65,7 +65,7 @@ class Stages(Generic[R]):
     teardown: Registry[Any]
 
     context: Callable[[Any, Any], Context]  # of the app and the request
-    full_dispatch: Callable[[Context], Step[R]]
+    full_dispatch: Callable[[Any, Any, Context], Step[R]]  # app, stages
     preprocess: Callable[[Context], Step[Result]]
     dispatch: Callable[[Context], Step[Result]]
     finalize: Callable[[Any, Context, bool], Step[R]]

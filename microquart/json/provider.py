@@ -1,7 +1,7 @@
 """JSONProvider: how an application reads and writes JSON."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, Any, Protocol
 
 from microquart.json.reading import parse
@@ -13,7 +13,7 @@ class Application(Protocol):
     """What a provider asks of its application."""
 
     @property
-    def debug(self) -> bool: ...
+    def config(self) -> Mapping[str, Any]: ...
     @property
     def response_class(self) -> type[Response]: ...
 
@@ -104,7 +104,7 @@ class DefaultJSONProvider(JSONProvider):
         app = self._app
         compact = self.compact
         if compact is None:
-            compact = not app.debug
+            compact = not app.config["DEBUG"]
         if not compact:
             text = self.dumps(obj, indent=2)
         elif self._encode_compact is not None:

@@ -72,6 +72,8 @@ class RequestSettings:
     max_form_memory_size: int | None = 500_000  # bytes of all fields
     max_form_parts: int | None = 1000  # fields and files
     trusted_hosts: Sequence[str] | None = None  # None: any
+    response_timeout: float | None = 60  # seconds that it may be taken in
+    signs_sessions: bool = False  # there is a key for it
     debug: bool = False
 
 
@@ -93,14 +95,16 @@ class BaseRequestWebsocket(RequestFields):
     # ``.example.com``: with its subdomains.  None: any.
     trusted_hosts: Sequence[str] | None = None
 
-    url_rule: Rule | None = None
-    view_args: dict[str, Any] | None = None
-    routing_exception: Exception | None = None
-
+    # What has a value here is looked up slower than what has none: this
+    # is looked at in each request, and set by ``__init__``.
+    url_rule: Rule | None
+    view_args: dict[str, Any] | None
+    routing_exception: Exception | None
     # The client has gone.
-    gone = False
+    gone: bool
     # Set by the gateway: ends the view, at its next ``await``.
-    cancel: Callable[[], object] | None = None
+    cancel: Callable[[], object] | None
+
     _shields = 0
     _cancels_late = False
     _departure: Event | None = None
@@ -126,6 +130,9 @@ class BaseRequestWebsocket(RequestFields):
         if root or path[:1] != "/" or path[1:2] == "/":
             path = path_below(root or "", path)
         self.path = path
+        self.url_rule = self.view_args = self.routing_exception = None
+        self.gone = False
+        self.cancel = None
 
     def __repr__(self) -> str:
         try:

@@ -26,6 +26,7 @@ from typing import (
     runtime_checkable,
 )
 
+from microquart.asgi import HTTPResponseStart
 from microquart.http.datastructures import Headers
 from microquart.http.ranges import ContentRange, RangeNotSatisfiable
 from microquart.wrappers.attributes import with_charset
@@ -107,15 +108,17 @@ class Response(ResponseFields):
     default_mimetype: str | None = "text/html"
     implicit_sequence_conversion = True
     timeout: float | EllipsisType | None = ...
-    response: ResponseBody
 
     # What follows the number, if the user has said it: "200 Fine".
     _phrase: str | None = None
 
-    # Until somebody looks at the headers.
-    _headers: Headers | None = None
-    _content_type = ""
-    _length: int | None = None
+    # Until somebody looks at the headers, or at the body: nearly every
+    # response has its type and length and no other field, and its data.
+    _headers: Headers | None
+    _type_field: tuple[bytes, bytes]
+    _length: int | None
+    _body: ResponseBody | None
+    _data: bytes
 
     data_body_class = DataBody
     file_body_class = FileBody
@@ -131,31 +134,39 @@ class Response(ResponseFields):
         mimetype: str | None = None,
         content_type: str | None = None,
     ) -> None:
-        if content_type is None and not (
-            headers and mimetype is None and has_content_type(headers)
-        ):
-            mimetype = mimetype or self.default_mimetype
-            content_type = None if mimetype is None else with_charset(mimetype)
-        if headers is not None or content_type is None:
-            fields = (
-                headers if isinstance(headers, Headers) else Headers(headers)
-            )
-            if content_type is not None:
-                fields["Content-Type"] = content_type
-            self._headers = fields
+        self._headers = self._length = self._body = None
+        if content_type is None and mimetype is None:
+            mimetype = self.default_mimetype
+            if headers and has_content_type(headers):
+                mimetype = None
+        if headers is None and mimetype is not None and content_type is None:
+            self._type_field = type_field(mimetype)
         else:
-            self._content_type = content_type
+            self._set_headers(headers, mimetype, content_type)
         if status is None:
             self._status_code = self.default_status
         else:
             self.status = status
         if isinstance(response, str):
-            response = response.encode()
-        if isinstance(response, (bytes, bytearray)):
-            self.response = self.data_body_class(bytes(response))
+            self._data = response.encode()
+            self._set_length(len(self._data))
+        elif isinstance(response, (bytes, bytearray)):
+            self._data = bytes(response)
             self._set_length(len(response))
         else:
             self._set_body(response)
+
+    @property
+    def response(self) -> ResponseBody:
+        """The body: something to enter, then to iterate for bytes."""
+        body = self._body
+        if body is None:
+            body = self._body = self.data_body_class(self._data)
+        return body
+
+    @response.setter
+    def response(self, body: ResponseBody) -> None:
+        self._body = body
 
     @property
     def headers(self) -> Headers:
@@ -167,7 +178,7 @@ class Response(ResponseFields):
         fields = self._headers
         if fields is None:
             fields = self._headers = Headers()
-            fields["Content-Type"] = self._content_type
+            fields["Content-Type"] = self._type_field[1].decode("latin-1")
             if self._length is not None:
                 fields["Content-Length"] = str(self._length)
         return fields
@@ -176,14 +187,45 @@ class Response(ResponseFields):
     def headers(self, value: HeadersValue) -> None:
         self._headers = value if isinstance(value, Headers) else Headers(value)
 
+    def _set_headers(
+        self,
+        headers: HeadersValue | None,
+        mimetype: str | None,
+        content_type: str | None,
+    ) -> None:
+        self.headers = headers or ()
+        if content_type is not None:
+            self.headers["Content-Type"] = content_type
+        elif mimetype is not None:
+            self.headers["Content-Type"] = with_charset(mimetype)
+
     def to_fields(self) -> list[tuple[bytes, bytes]]:
         """Return the fields for the wire."""
         if self._headers is not None:
             return self._headers.to_fields()
-        fields = [content_type_field(self._content_type)]
-        if self._length is not None:
-            fields.append((b"content-length", b"%d" % self._length))
-        return fields
+        if self._length is None:
+            return [self._type_field]
+        return [self._type_field, (b"content-length", b"%d" % self._length)]
+
+    def start(self) -> HTTPResponseStart:
+        """Return the message that a server wants first."""
+        return {
+            "type": "http.response.start",
+            "status": self._status_code,
+            "headers": self.to_fields(),
+        }
+
+    def is_iterated(self) -> bool:
+        """Tell whether the body is code of the user's, still to be run."""
+        return self._body is not None and isinstance(self._body, IterableBody)
+
+    def held(self) -> bytes | None:
+        """Return the whole body, or None if it is not in memory."""
+        body = self._body
+        if body is None and self.data_body_class is DataBody:
+            return self._data
+        body = self.response
+        return body.piece if isinstance(body, DataBody) else None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} [{self.status}]>"
@@ -222,7 +264,6 @@ class Response(ResponseFields):
     # -- the body --
 
     def _set_body(self, value: StreamValue | None) -> None:
-        self.response: ResponseBody
         if value is None:
             self.response = self.data_body_class(b"")
             if "content-length" not in self.headers:
@@ -504,7 +545,7 @@ def has_content_type(headers: HeadersValue) -> bool:
 
 
 @lru_cache
-def content_type_field(value: str) -> tuple[bytes, bytes]:
-    """Return the field for the wire; it is checked, as any other."""
-    (field,) = Headers({"Content-Type": value}).to_fields()
+def type_field(mimetype: str) -> tuple[bytes, bytes]:
+    """Return Content-Type for the wire; it is checked, as any field."""
+    (field,) = Headers({"Content-Type": with_charset(mimetype)}).to_fields()
     return field

@@ -33,7 +33,7 @@ CONFIG: Mapping[str, Any] = {
 }
 
 
-SETTINGS = Quart(__name__).request_settings
+SETTINGS = Quart(__name__).request_settings()
 
 
 async def receive() -> ReceiveMessage:

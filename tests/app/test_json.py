@@ -33,7 +33,7 @@ class App:
     """What a provider asks of an application."""
 
     def __init__(self, debug: bool = False) -> None:
-        self.debug = debug
+        self.config = {"DEBUG": debug}
         self.response_class = Response
 
 

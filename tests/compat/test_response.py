@@ -501,7 +501,7 @@ async def test_the_classes_of_bodies_can_be_replaced(quart, tmp_path):
         data_body_class, iterable_body_class = classes[:2]
         file_body_class, io_body_class = classes[2:]
 
-    Response("a")
+    assert await Response("a").get_data() == b"a"
     Response(iter([b"a"]))
     body = Response.file_body_class(tmp_path / "a")
     assert await Response(body).get_data() == b"file"
