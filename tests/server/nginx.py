@@ -24,10 +24,14 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    {locations}
-  }}
+  {site}
+}}
+"""
+
+SITE = """
+server {{
+  listen 127.0.0.1:{port};
+  {location}
 }}
 """
 
@@ -60,17 +64,21 @@ def nginx(
     """
     if upstream.startswith("unix:"):
         upstream = f"http://{upstream}:"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    location = LOCATION.format(upstream=upstream, below=below)
+    port = free_port()
+    site = SITE.format(port=port, location=location)
+    with nginx_with(program, site, folder, port):
+        yield port
+
+
+@contextmanager
+def nginx_with(
+    program: str, site: str, folder: Path, port: int
+) -> Iterator[None]:
+    """Run nginx round a block, with this in its ``http`` section."""
     file = folder / "nginx.conf"
-    file.write_text(
-        CONFIGURATION.format(
-            user="user root;" if os.geteuid() == 0 else "",
-            folder=folder,
-            port=port,
-            locations=LOCATION.format(upstream=upstream, below=below),
-        )
-    )
+    user = "user root;" if os.geteuid() == 0 else ""
+    file.write_text(CONFIGURATION.format(user=user, folder=folder, site=site))
     process = subprocess.Popen(
         [program, "-p", str(folder), "-c", str(file), "-e", "stderr"],
         stderr=subprocess.PIPE,
@@ -80,10 +88,16 @@ def nginx(
         while not listens(port):
             assert process.poll() is None, process.communicate()[1]
             assert time.monotonic() < until, "nginx does not listen"
-        yield port
+        yield
     finally:
         process.terminate()
         process.communicate(timeout=TIMEOUT)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
 
 
 def listens(port: int) -> bool:
