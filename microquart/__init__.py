@@ -1,4 +1,6 @@
-"""The public names: those of Quart, and ``install_as_quart``."""
+"""The public names: those of Quart, ``install_as_quart`` and ``trace``."""
+
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -111,6 +113,16 @@ __all__ = [
     "websocket_started",
     "websocket_tearing_down",
 ]
+
+trace: Any  # brought in when it is first asked for
+
+
+def __getattr__(name: str) -> object:
+    if name == "trace":
+        from microquart.xray.tracing import trace
+
+        return trace
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def install_as_quart() -> None:

@@ -13,7 +13,6 @@ from microquart.context import (
     current,
     the_context,
 )
-from microquart.debug import routing_response
 from microquart.exceptions import Forbidden, HTTPException
 from microquart.recovery import Recovery
 from microquart.routing import BuildError, Map, MapAdapter, Rule
@@ -195,12 +194,14 @@ class Addressing(Recovery):
             return error
         if not self.debug or self.url_map.host_matching:
             return error
+        from microquart import debug
+
         verdicts = self.url_map.explain(
             ctx.conversation.path,
             ctx.conversation.method,
             websocket=ctx.websocket is not None,
         )
-        return routing_response(
+        return debug.routing_response(
             error, ctx.conversation, self.config, verdicts, self.view_functions
         )
 

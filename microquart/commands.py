@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import copy_context
 from functools import partial, update_wrapper
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeAlias, overload
 
@@ -278,8 +277,12 @@ class QuartGroup(AppGroup):
                 self.add_command(command)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
-        self._add_plugins()
+        # What is built in comes first: reading what all the packages announce
+        # takes longer than loading the server.
         command = super().get_command(ctx, cmd_name)
+        if command is None:
+            self._add_plugins()
+            command = super().get_command(ctx, cmd_name)
         if command is not None:
             return command
         try:
@@ -324,6 +327,8 @@ class QuartGroup(AppGroup):
 
     def _add_plugins(self) -> None:
         if not self._has_plugins:
+            from importlib.metadata import entry_points
+
             self._has_plugins = True
             for point in entry_points(group=PLUGINS):
                 self.add_command(point.load(), point.name)

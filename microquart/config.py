@@ -9,7 +9,6 @@ import errno
 import importlib
 import json
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from types import ModuleType
@@ -152,6 +151,8 @@ class Config(dict[str, Any]):
         self, filename: str | os.PathLike[str], silent: bool = False
     ) -> bool:
         """Load a TOML file; its upper-case tables become dictionaries."""
+        import tomllib
+
         return self.from_file(filename, tomllib.load, silent, text=False)
 
     def from_mapping(

@@ -12,7 +12,6 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import iscoroutine, iscoroutinefunction, signature
@@ -217,6 +216,8 @@ def _is_object(module: ModuleType, name: str) -> bool:
 
 
 def _no_name(module: ModuleType, name: str, wanted: str) -> str:
+    from difflib import get_close_matches
+
     apps = applications(module)
     near = get_close_matches(wanted, vars(module), 1)
     if apps:

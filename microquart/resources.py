@@ -15,7 +15,7 @@ READ_MODES = ("r", "rt", "rb")
 
 async def open_to_read(
     folder: str, path: FilePath, mode: str
-) -> anyio.AsyncFile[Any]:
+) -> "anyio.AsyncFile[Any]":
     if mode not in READ_MODES:
         raise ValueError(
             f"resources can only be read: mode {mode!r} is none of "

@@ -202,7 +202,7 @@ class Scaffold:
 
     async def open_resource(
         self, path: FilePath, mode: str = "rb"
-    ) -> anyio.AsyncFile[Any]:
+    ) -> "anyio.AsyncFile[Any]":
         """Open a file below ``root_path`` to be read.
 
         ::

@@ -1,9 +1,7 @@
 """The options of ``microquart run``, made from the settings of the server."""
 
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -187,6 +185,8 @@ def _read(
     """Let a file give what neither command line nor environment give."""
     if path is None:
         return
+    import tomllib
+
     try:
         values = tomllib.loads(path.read_text())
     except OSError as error:
@@ -196,6 +196,8 @@ def _read(
     known = [each.name or "" for each in ctx.command.params]
     for name in values:
         if name not in known:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, known, 1)
             advice = f"; did you mean {near[0]!r}?" if near else ""
             raise click.ClickException(

@@ -9,8 +9,8 @@ those of ``woken()``, and looks at ``paused``, ``closing`` and ``closed``.
 """
 
 import re
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeAlias
 
 from microquart.protocol.gate import PREFACE
 from microquart.protocol.h1 import H1Connection
@@ -75,22 +75,32 @@ class Connection(Protocol):
         """Finish the open streams, and accept no other."""
 
 
+Factory: TypeAlias = Callable[[Peer, Service, float], Connection]
+
+
 def connect(
-    alpn: str | None, first: bytes, peer: Peer, service: Service, now: float
+    alpn: str | None,
+    first: bytes,
+    peer: Peer,
+    service: Service,
+    now: float,
+    h1: Factory = H1Connection,
+    h2: Factory = H2Connection,
 ) -> Connection | None:
     """Return the connection that speaks what the peer does; None: not yet.
 
     ``alpn`` is what TLS has agreed on.  Without it the first bytes tell:
-    HTTP/2 begins with its preface, and no other protocol does.
+    HTTP/2 begins with its preface, and no other protocol does.  ``h1`` and
+    ``h2`` make the connection.
     """
     if alpn == "h2":
-        return H2Connection(peer, service, now)
+        return h2(peer, service, now)
     if alpn is None and service.prior_knowledge and not peer.secure:
         if first.startswith(PREFACE):
-            return H2Connection(peer, service, now)
+            return h2(peer, service, now)
         if PREFACE.startswith(first):
             return None
         if b"\r\n" in first and not _HTTP_1(first):
             # Whoever speaks so takes no 400; HTTP/2 has words for it (3.4).
-            return H2Connection(peer, service, now)
-    return H1Connection(peer, service, now)
+            return h2(peer, service, now)
+    return h1(peer, service, now)

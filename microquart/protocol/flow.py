@@ -15,6 +15,7 @@ from h2.connection import H2Connection
 from microquart.asgi import FieldList
 from microquart.protocol.frames import SMALL, Bucket, Budgets
 from microquart.protocol.limits import Limits
+from microquart.protocol.pace import Pace
 from microquart.protocol.stream import Stream
 
 # However large the peer's frames and windows may be: the streams take turns.
@@ -25,22 +26,18 @@ class Flow:
     """One stream on the wire: what has come, and what waits to leave."""
 
     __slots__ = (
-        "arrived",
+        "content",
         "ended",
         "expects_continue",
         "last",
-        "moved",
+        "leaving",
         "number",
         "owed",
-        "progress",
         "queued",
         "remaining",
-        "since",
         "stream",
         "trailers",
         "unsent",
-        "waited",
-        "wanted",
         "whole",
     )
 
@@ -51,9 +48,7 @@ class Flow:
         self.whole = False  # the peer has ended its side
         self.remaining: int | None = None  # of the announced content
         self.owed = 0  # bytes taken, by which the window has not grown yet
-        self.arrived = 0  # bytes of content
-        self.wanted: float | None = None  # since when it is waited for
-        self.waited = 0.0  # seconds, before that
+        self.content: Pace | None = None  # since it was first waited for
         self.expects_continue = False
         # -- what leaves --
         self.ended: float | None = None  # when we ended our side
@@ -61,9 +56,7 @@ class Flow:
         self.last = False  # nothing follows what is unsent, but trailers
         self.trailers: FieldList | None = None
         self.queued = False  # its turn will come
-        self.since = 0.0  # when there began to be something unsent
-        self.progress = 0.0  # when a part of it left last
-        self.moved = 0  # bytes that have left since then
+        self.leaving: Pace  # since there began to be something unsent
 
 
 class Sender:
@@ -94,8 +87,7 @@ class Sender:
             self._frame(flow, data)
             return
         if not flow.unsent:
-            flow.since = flow.progress = now
-            flow.moved = 0
+            flow.leaving = Pace(now)
         flow.unsent += data
         self.push(flow, now)
         flow.stream.blocked = len(flow.unsent) >= self._limit
@@ -125,8 +117,8 @@ class Sender:
                 continue  # its own window, or time, brings it back
             data = bytes(flow.unsent[:room])
             del flow.unsent[:room]
-            flow.progress = now
-            flow.moved += len(data)
+            flow.leaving.move(len(data), now)
+            flow.leaving.wait(now)
             self._frame(flow, data)
             if flow.unsent:
                 flow.queued = True
@@ -190,14 +182,8 @@ class Sender:
 
 def is_stuck(flow: Flow, limits: Limits, now: float) -> bool:
     """Return whether the peer takes what is unsent too slowly, or not."""
-    return bool(flow.unsent) and (
-        _over(now - flow.progress, limits.write_timeout)
-        or _is_slow(
-            flow.moved,
-            flow.progress - flow.since,
-            limits.write_min_rate,
-            limits,
-        )
+    return bool(flow.unsent) and flow.leaving.is_slow(
+        now, limits.write_timeout, limits.write_min_rate, limits.rate_grace
     )
 
 
@@ -206,22 +192,6 @@ def is_starved(flow: Flow, limits: Limits, now: float) -> bool:
 
     Only while the application waits for it.
     """
-    return flow.wanted is not None and (
-        _over(now - flow.wanted, limits.body_idle_timeout)
-        or _is_slow(flow.arrived, flow.waited, limits.body_min_rate, limits)
+    return flow.content is not None and flow.content.is_slow(
+        now, limits.body_idle_timeout, limits.body_min_rate, limits.rate_grace
     )
-
-
-def _is_slow(
-    size: int, seconds: float, rate: int | None, limits: Limits
-) -> bool:
-    """Whether so much in so many seconds is a trickle.
-
-    The seconds end with what has come last: silence has a limit of its own.
-    """
-    beyond = seconds - limits.rate_grace
-    return rate is not None and beyond > 0 and size < rate * beyond
-
-
-def _over(waited: float, limit: float | None) -> bool:
-    return limit is not None and waited >= limit

@@ -31,6 +31,7 @@ from microquart.protocol.h1_head import (
     read_head,
     valid_trailers,
 )
+from microquart.protocol.pace import Pace
 from microquart.protocol.stream import (
     HTTPStream,
     Peer,
@@ -70,6 +71,41 @@ _MAX_ANSWERS = 256
 class H1Connection:
     """One HTTP/1.1 connection; see ``protocol.Connection`` for its use."""
 
+    # Thousands of these wait for their next request.
+    __slots__ = (
+        "_begun",
+        "_buffer",
+        "_chunked",
+        "_discarded",
+        "_eof",
+        "_expecting",
+        "_extensions",
+        "_h11",
+        "_last",
+        "_length",
+        "_old",
+        "_opened",
+        "_output",
+        "_pace",
+        "_read",
+        "_requests",
+        "_said_close",
+        "_since",
+        "_stream",
+        "_switched",
+        "_waiting",
+        "_whole",
+        "_woken",
+        "closed",
+        "closing",
+        "limits",
+        "now",
+        "paused",
+        "peer",
+        "service",
+        "stopping",
+    )
+
     multiplexed = False
 
     def __init__(self, peer: Peer, service: Service, now: float) -> None:
@@ -100,7 +136,9 @@ class H1Connection:
         self._last = False  # no request after this one
         self._said_close = False  # and its response tells
         self._eof = False  # the peer sends no more
-        # What is waited for, and since when.
+        # Of the content at hand, once the application has waited for it.
+        self._pace: Pace | None = None
+        # What is waited for, and since when; "": for the application.
         self._waiting = "first head"
         self._since = now
 
@@ -134,6 +172,10 @@ class H1Connection:
         """The socket broke: what was sent may not have arrived."""
         self._eof = self.closed = True
         self._leave()
+        # A closed connection is freed with the next collection of cycles;
+        # what it holds need not wait for that.
+        self._buffer.clear()
+        self._output.clear()
 
     def data_to_send(self) -> bytes:
         output = self._output
@@ -191,8 +233,8 @@ class H1Connection:
             case "stop":
                 if waited >= limits.stop_linger and not self._buffer:
                     self.closed = True
-            case "content":
-                if _over(waited, limits.body_idle_timeout):
+            case "":
+                if self._is_starved():
                     self._refuse(
                         ProtocolError("the content did not come in time", 408)
                     )
@@ -253,8 +295,10 @@ class H1Connection:
     def wanted(self, stream: HTTPStream) -> None:
         if self._whole:
             return
-        if self._waiting != "content" and not self._eof:
-            self._wait_for("content")
+        if self._pace is None:
+            self._pace = Pace(self.now)
+        else:
+            self._pace.wait(self.now)
         # Only now: an application that answers without asking for the
         # content spares the client from sending it (RFC 9110, 10.1.1).
         if self._expecting:
@@ -262,8 +306,6 @@ class H1Connection:
             self.inform(stream, 100, [])
 
     def taken(self, stream: Stream, size: int) -> None:
-        if self._waiting == "content":
-            self._wait_for("")
         self._pause()
 
     def wake(self, stream: Stream) -> None:
@@ -292,6 +334,16 @@ class H1Connection:
             or (self._switched and len(self._output) > _MAX_ANSWERS)
         )
 
+    def _is_starved(self) -> bool:
+        """Whether the content comes too slowly, or not at all."""
+        limits = self.limits
+        return self._pace is not None and self._pace.is_slow(
+            self.now,
+            limits.body_idle_timeout,
+            limits.body_min_rate,
+            limits.rate_grace,
+        )
+
     def _wait_for(self, what: str) -> None:
         self._waiting = what
         self._since = self.now
@@ -310,9 +362,9 @@ class H1Connection:
             head = bytes(buffer[:end])
             del buffer[:end]
             check_head(head, self.limits)
-            self.h11 = self.make_h11()
-            self.h11.receive_data(head)
-            request = self.h11.next_event()
+            self._h11 = self.make_h11()
+            self._h11.receive_data(head)
+            request = self._h11.next_event()
             assert isinstance(request, h11.Request)
             self._open(read_head(request))
         except (ProtocolError, h11.RemoteProtocolError) as error:
@@ -350,7 +402,7 @@ class H1Connection:
         elif head.length:
             self._read = self._content
         else:
-            self.h11.next_event()  # EndOfMessage: there is no content
+            self._h11.next_event()  # EndOfMessage: there is no content
             self._read = self._nothing
             self._whole = True
             stream.complete()
@@ -368,7 +420,7 @@ class H1Connection:
         )
         self._wait_for("websocket")
         self._opened.append(stream)
-        self.h11.next_event()  # EndOfMessage
+        self._h11.next_event()  # EndOfMessage
         self._read = self._tunnel
         self._whole = True
         return True
@@ -477,9 +529,9 @@ class H1Connection:
 
     def _feed(self, data: bytes) -> None:
         """Give h11 bytes of the content; its events go to the stream."""
-        self.h11.receive_data(data)
+        self._h11.receive_data(data)
         while True:
-            event = self.h11.next_event()
+            event = self._h11.next_event()
             match event:
                 case h11.Data():
                     self._arrived(bytes(event.data))
@@ -497,8 +549,8 @@ class H1Connection:
             if self._discarded > self.limits.linger_bytes:
                 self._linger()
             return
-        if self._waiting == "content":
-            self._wait_for("")
+        if self._pace is not None:
+            self._pace.move(len(data), self.now)
         stream.receive(data)
 
     def _complete(self) -> None:
@@ -507,11 +559,10 @@ class H1Connection:
         assert stream is not None
         self._read = self._nothing
         self._whole = True
+        self._pace = None
         if stream.state == "done":
             self._next()
             return
-        if self._waiting == "content":
-            self._wait_for("")
         stream.complete()
 
     def _end_of_input(self) -> None:
@@ -569,6 +620,7 @@ class H1Connection:
     def _next(self) -> None:
         """Both halves are whole: go on with the next request, or close."""
         self._stream = None
+        del self._h11
         if self._said_close:
             if self._buffer:
                 self._linger()

@@ -32,6 +32,7 @@ from microquart.protocol.h2_head import (
     malformed,
     read_head,
 )
+from microquart.protocol.pace import Pace
 from microquart.protocol.stream import (
     HTTPStream,
     Peer,
@@ -232,8 +233,10 @@ class H2Connection:
         flow = self._flows[stream.number]
         if flow.whole:
             return
-        if flow.wanted is None:
-            flow.wanted = self.now
+        if flow.content is None:
+            flow.content = Pace(self.now)
+        else:
+            flow.content.wait(self.now)
         # Only now: an application that answers without asking for the
         # content spares the client from sending it (RFC 9110, 10.1.1).
         if flow.expects_continue:
@@ -242,12 +245,8 @@ class H2Connection:
 
     def taken(self, stream: Stream, size: int) -> None:
         flow = self._flows.get(stream.number)
-        if flow is None:
-            return
-        if flow.wanted is not None:
-            flow.waited += self.now - flow.wanted
-            flow.wanted = None
-        self._repay_stream(flow, size)
+        if flow is not None:
+            self._repay_stream(flow, size)
 
     def wake(self, stream: Stream) -> None:
         self._woken[stream] = None
@@ -414,7 +413,8 @@ class H2Connection:
             self._repay_stream(flow, padding)
         stream = flow.stream
         if data and flow.ended is None and stream.state != "done":
-            flow.arrived += len(data)
+            if flow.content is not None:
+                flow.content.move(len(data), self.now)
             stream.receive(data)
 
     def _trailers(self, number: int) -> None:
@@ -431,7 +431,7 @@ class H2Connection:
         if flow is None:
             return
         flow.whole = True
-        flow.wanted = None
+        flow.content = None
         if flow.remaining:
             self._break(flow, ErrorCodes.PROTOCOL_ERROR)
         elif flow.ended is not None:

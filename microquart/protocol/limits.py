@@ -26,7 +26,8 @@ class Limits:
     # Only while the application waits for it: a slow application is not the
     # client's fault.
     body_idle_timeout: float | None = 30 * SECONDS  # beyond: 408
-    # Bytes a second, after the grace; on HTTP/2 only, so far.
+    # Bytes a second, after the grace; beyond: 408 too.  The seconds are those
+    # up to the last byte: what silence may take, body_idle_timeout says.
     body_min_rate: int | None = 240
     rate_grace: float = 10 * SECONDS
     body_unread: int = 64 * KIB  # held for one request before reading stops
@@ -34,8 +35,9 @@ class Limits:
     max_chunk_extensions: int = 16 * KIB  # bytes of one body
 
     # -- the response --
+    # Only while something waits to be sent; then the client counts as gone.
     write_timeout: float | None = 30 * SECONDS  # without any progress
-    write_min_rate: int | None = 240  # likewise
+    write_min_rate: int | None = 240  # bytes a second, after the grace
     send_unsent: int = 64 * KIB  # of one stream; beyond it send() waits
 
     # -- the connection --

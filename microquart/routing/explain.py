@@ -6,7 +6,6 @@ first of its parts that leads to where nobody was.
 """
 
 from collections.abc import Iterable, Sequence
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from microquart.routing.converters import ValidationError
@@ -136,6 +135,8 @@ def explain(
     matcher: Matcher, rules: Iterable[Rule], search: Search, limit: int
 ) -> list[Verdict]:
     """Return the verdicts on the nearest rules, the nearest first."""
+    from difflib import SequenceMatcher
+
     survey = Survey(matcher)
     survey.walk(survey.root, 0, (), search)
     path = "/" + "/".join(search[0][1:])

@@ -6,7 +6,6 @@ pieces, of which a URL is joined.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -311,6 +310,8 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     >>> nearest("strng", ["default", "int", "string"])
     ['string', 'int']
     """
+    from difflib import SequenceMatcher
+
     return sorted(
         (other for other in known if other != "default"),
         key=lambda other: -SequenceMatcher(None, name, other).ratio(),

@@ -1,9 +1,9 @@
 """The shell for trio: the same core under tasks.
 
-Three kinds of task carry a connection, all in one group: one reads, one
-writes, and one runs for each application call.  ``settle()`` is the same rule
-as in the asyncio shell and as plain; where a callback would act there, an
-event wakes a task here.
+Three kinds of task carry a connection: one reads, one writes, and one runs
+for each application call.  ``settle()`` is the same rule as in the asyncio
+shell and as plain; where a callback would act there, an event wakes a task
+here.
 """
 
 import socket
@@ -13,18 +13,26 @@ from contextlib import suppress
 from logging import getLogger
 
 import anyio
-from anyio.abc import ByteStream, SocketStream, TaskGroup, UNIXSocketStream
+from anyio.abc import (
+    ByteStream,
+    SocketAttribute,
+    SocketStream,
+    UNIXSocketStream,
+)
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from microquart.asgi import ReceiveMessage, SendMessage
 from microquart.http.errors import ClientDisconnected, ProtocolError
 from microquart.protocol import Connection, Peer, Stream
+from microquart.protocol.pace import Pace
 from microquart.server.listen import peer_of
+from microquart.server.progress import acknowledged
 from microquart.server.shells import Shells, report
 
 logger = getLogger("microquart.server")
 
 _READ = 64 * 1024  # bytes of one turn: no connection can hold the loop
+_WRITE = 256 * 1024
 _CLOSE = 5.0  # seconds for TLS to say goodbye
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 
@@ -74,48 +82,70 @@ class AnyioCall:
         except Exception as error:
             report(error, stream)
         finally:
-            del shell.running[stream]
-            stream.end(failed)
-            if shell.server.access_log is not None:
-                seconds = anyio.current_time() - self.began
-                shell.server.access_log.write(stream, seconds)
-            shell.settle()
+            with shell.server.guarded(shell):
+                stream.end(failed)
+                if shell.server.access_log is not None:
+                    seconds = anyio.current_time() - self.began
+                    shell.server.access_log.write(stream, seconds)
+            shell.ended(stream)
 
 
 class AnyioShell:
     """One network connection on trio, or on any loop that anyio runs."""
 
-    def __init__(self, server: Shells, peer: Peer, alpn: str | None) -> None:
+    # Thousands of these wait for a request.
+    __slots__ = (
+        "_first",
+        "_gone",
+        "_news",
+        "_output",
+        "_scope",
+        "_sent",
+        "_stream",
+        "connection",
+        "opened_at",
+        "peer",
+        "running",
+        "server",
+        "stalled",
+        "writing",
+    )
+
+    def __init__(
+        self, server: Shells, stream: ByteStream, peer: Peer, alpn: str | None
+    ) -> None:
         self.server = server
+        self._stream = stream
         self.peer = peer
         self.running: dict[Stream, AnyioCall] = {}
         self.opened_at = anyio.current_time()
         self.connection: Connection | None = None
         if peer.secure:
             self.connection = server.connect(alpn, b"", peer, self.opened_at)
-        self.stalled: float | None = None
+        self.stalled: Pace | None = None
         self.writing = False  # bytes are on their way to the socket
         self._first = b""
         self._output: list[bytes] = []
         self._news = anyio.Event()
-        self._scope = anyio.CancelScope()  # of the reader and the writer
-        self._group: TaskGroup
+        self._scope: anyio.CancelScope  # of the reader and the writer
+        self._gone = False
+        self._sent = 0  # bytes that the kernel has taken
 
-    async def run(self, stream: ByteStream) -> None:
+    async def run(self) -> None:
         """Carry the connection until it is closed."""
-        self.server.open.add(self)
+        stream = self._stream
         try:
-            # The calls' group is the outer one: an application may go on
-            # when its client has left.
-            async with anyio.create_task_group() as self._group:
-                try:
-                    with self._scope:
-                        await self._carry(stream)
-                finally:
-                    await anyio.aclose_forcefully(stream)
-                self._lost()
+            # The calls are not in this group: an application may go on when
+            # its client has left.
+            async with anyio.create_task_group() as group:
+                self._scope = group.cancel_scope
+                self.server.open.add(self)
+                group.start_soon(self._read, stream, name="reader")
+                await self._write(stream)
+                group.cancel_scope.cancel()
         finally:
-            self.server.open.discard(self)
+            await anyio.aclose_forcefully(stream)
+            self._lost()
 
     # -- as the server sees it --
 
@@ -129,6 +159,21 @@ class AnyioShell:
     def abort(self) -> None:
         self._scope.cancel()
 
+    def ended(self, stream: Stream) -> None:
+        """An application call has ended."""
+        del self.running[stream]
+        with self.server.guarded(self):
+            self.settle()
+        if not self.running:
+            self.running.clear()  # an empty dict keeps its table
+            if self._gone:
+                self.server.open.discard(self)
+
+    def taken(self) -> int:
+        peer = self._stream.extra(SocketAttribute.raw_socket)
+        count = acknowledged(peer)
+        return self._sent if count is None else count
+
     # -- the one rule: touch, then settle --
 
     def settle(self) -> None:
@@ -136,9 +181,13 @@ class AnyioShell:
         connection = self.connection
         if connection is None:
             return
-        for stream in connection.opened():
-            self.running[stream] = call = AnyioCall(self, stream)
-            self._group.start_soon(call.run)
+        # Who reads no answers gets no other: pipelined requests would pile
+        # them up, a thousand times their own size.
+        if not self.writing:
+            for stream in connection.opened():
+                self.running[stream] = call = AnyioCall(self, stream)
+                context = self.server.context
+                context.run(self.server.group.start_soon, call.run)
         # While the socket takes no more, output stays where it is counted:
         # a connection whose peer reads no answers is not read either.
         if not self.writing and (data := connection.data_to_send()):
@@ -154,19 +203,20 @@ class AnyioShell:
 
     # -- inside --
 
-    async def _carry(self, stream: ByteStream) -> None:
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._read, stream)
-            await self._write(stream)
-            group.cancel_scope.cancel()
-
     async def _read(self, stream: ByteStream) -> None:
+        peer = stream.extra(SocketAttribute.raw_socket)
         while True:
             connection = self.connection
+            if connection is not None and connection.closed:
+                return  # and so may the socket be
             if connection is not None and connection.paused:
                 await self._news.wait()
                 continue
             try:
+                if not self.peer.secure:
+                    # Thousands wait here, and receive() would wait in more
+                    # frames, after it has tried in vain.
+                    await anyio.wait_readable(peer)
                 data = await stream.receive(_READ)
             except anyio.EndOfStream:
                 break
@@ -188,8 +238,9 @@ class AnyioShell:
     def _receive(self, data: bytes) -> None:
         now = anyio.current_time()
         if self.connection is None:
-            data = self._first = self._first + data
+            data = self._first + data
             self.connection = self.server.connect(None, data, self.peer, now)
+            self._first = data if self.connection is None else b""
             if self.connection is None:
                 return
         self.connection.now = now
@@ -204,9 +255,9 @@ class AnyioShell:
             if self._output:
                 data = b"".join(self._output)
                 self._output.clear()
-                self.stalled = anyio.current_time()
+                self.stalled = Pace(anyio.current_time())
                 try:
-                    await stream.send(data)
+                    await self._send(stream, data)
                 except _GONE:
                     return
                 self.stalled = None
@@ -226,6 +277,13 @@ class AnyioShell:
             else:
                 await self._news.wait()
 
+    async def _send(self, stream: ByteStream, data: bytes) -> None:
+        # Piece by piece: otherwise nobody could tell how far it has got.
+        for start in range(0, len(data), _WRITE):
+            piece = data[start : start + _WRITE]
+            await stream.send(piece)
+            self._sent += len(piece)
+
     async def _close(self, stream: ByteStream) -> None:
         with (
             anyio.move_on_after(_CLOSE),
@@ -234,7 +292,10 @@ class AnyioShell:
             await stream.aclose()
 
     def _lost(self) -> None:
+        self._gone = True
         self.writing = False
+        if not self.running:
+            self.server.open.discard(self)
         if self.connection is not None:
             self.connection.lost()
             self.settle()
@@ -248,44 +309,39 @@ class AnyioShell:
 class AnyioServer(Shells):
     """A server on trio: how its connections come in."""
 
-    def admit(
+    async def join(
         self, peer: socket.socket, context: ssl.SSLContext | None
     ) -> None:
-        """Take a connection that was accepted."""
-        self.joining += 1
-        self.group.start_soon(self._join, peer, context)
-
-    async def _join(
-        self, peer: socket.socket, context: ssl.SSLContext | None
-    ) -> None:
+        shell = None
         try:
-            shell, stream = await self._shake_hands(peer, context)
-        except (*_GONE, ProtocolError):
+            with suppress(*_GONE, ProtocolError), self.joining[peer]:
+                shell = await self._shake_hands(peer, context)
+        finally:
+            del self.joining[peer]
+        if shell is None:
             # A handshake that failed is the client's affair.
             peer.close()
             return
-        finally:
-            self.joining -= 1
         try:
-            await shell.run(stream)
+            await shell.run()
         except Exception:
             # Whatever went wrong there concerns no other connection.
             logger.exception("a connection failed")
 
     async def _shake_hands(
         self, peer: socket.socket, context: ssl.SSLContext | None
-    ) -> tuple[AnyioShell, ByteStream]:
+    ) -> AnyioShell:
         header = await self.header(peer)
         stream = await _from_socket(peer)
         if context is None:
-            return AnyioShell(self, peer_of(peer, None, header), None), stream
+            return AnyioShell(self, stream, peer_of(peer, None, header), None)
         with anyio.fail_after(self.settings.tls_handshake_timeout):
             tls = await TLSStream.wrap(
                 stream, server_side=True, ssl_context=context
             )
         inside = tls.extra(TLSAttribute.ssl_object)
         alpn = inside.selected_alpn_protocol()
-        return AnyioShell(self, peer_of(peer, inside, header), alpn), tls
+        return AnyioShell(self, tls, peer_of(peer, inside, header), alpn)
 
 
 async def _from_socket(peer: socket.socket) -> ByteStream:

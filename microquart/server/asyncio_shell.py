@@ -10,14 +10,17 @@ runs it unchanged.
 import asyncio
 import socket
 import ssl
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterator
-from contextvars import Context, copy_context
+from math import ceil
 from typing import Any
 
 from microquart.asgi import ReceiveMessage, SendMessage
 from microquart.http.errors import ClientDisconnected, ProtocolError
 from microquart.protocol import Connection, Stream
+from microquart.protocol.pace import Pace
 from microquart.server.listen import peer_of
+from microquart.server.progress import acknowledged
 from microquart.server.proxy_protocol import Header
 from microquart.server.shells import Shells, report
 
@@ -33,7 +36,7 @@ class AsyncioCall:
         self.stream = stream
         self.began = shell.loop.time()
         self.task = shell.loop.create_task(
-            self._run(), context=shell.context.copy()
+            self._run(), context=shell.server.context.copy()
         )
 
     async def receive(self) -> ReceiveMessage:
@@ -94,15 +97,13 @@ class AsyncioShell(asyncio.Protocol):
         self.server = server
         self.header = header  # what a proxy has said before
         self.loop = asyncio.get_running_loop()
-        # Each call gets a copy of the server's context, never of another
-        # call's, although settle() may run inside one.
-        self.context: Context = copy_context()
         self.running: dict[Stream, AsyncioCall] = {}
         self.connection: Connection | None = None
         self.writing_paused = False
-        self.stalled: float | None = None
+        self.stalled: Pace | None = None
         self.opened_at = self.loop.time()
         self._transport: asyncio.Transport
+        self._socket: socket.socket
         self._first = b""
         self._reading_paused = False
         self._eof_sent = False
@@ -120,9 +121,8 @@ class AsyncioShell(asyncio.Protocol):
         transport.set_write_buffer_limits(high=limits.send_unsent)
         tls = transport.get_extra_info("ssl_object")
         self._tls = tls is not None
-        self.peer = peer_of(
-            transport.get_extra_info("socket"), tls, self.header
-        )
+        self._socket = transport.get_extra_info("socket")
+        self.peer = peer_of(self._socket, tls, self.header)
         if self._tls:
             self.connection = self.server.connect(
                 tls.selected_alpn_protocol(), b"", self.peer, self.opened_at
@@ -139,6 +139,7 @@ class AsyncioShell(asyncio.Protocol):
             if connection is None:
                 self._first = data
                 return
+            self._first = b""
             self.connection = connection
         connection.now = self.loop.time()
         connection.receive_data(data)
@@ -170,11 +171,12 @@ class AsyncioShell(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.writing_paused = True
-        self.stalled = self.loop.time()
+        self.stalled = Pace(self.loop.time())
 
     def resume_writing(self) -> None:
         self.writing_paused = False
-        self.stalled = None
+        if not self._transport.is_closing():
+            self.stalled = None
         if self.connection is not None:
             self.settle()
         self._wake_all()
@@ -191,6 +193,12 @@ class AsyncioShell(asyncio.Protocol):
     def abort(self) -> None:
         self._transport.abort()
 
+    def taken(self) -> int:
+        count = acknowledged(self._socket)
+        if count is None and not self._transport.is_closing():
+            return -self._transport.get_write_buffer_size()
+        return count or 0
+
     def ended(self, stream: Stream) -> None:
         """An application call has ended."""
         del self.running[stream]
@@ -205,8 +213,11 @@ class AsyncioShell(asyncio.Protocol):
         """Do what the connection says: start, write, wake, pause, close."""
         connection = self.connection
         assert connection is not None
-        for stream in connection.opened():
-            self.running[stream] = AsyncioCall(self, stream)
+        # Who reads no answers gets no other: pipelined requests would pile
+        # them up, a thousand times their own size.
+        if not self.writing_paused:
+            for stream in connection.opened():
+                self.running[stream] = AsyncioCall(self, stream)
         transport = self._transport
         # While the socket takes no more, output stays where it is counted:
         # a connection whose peer reads no answers is not read either.
@@ -222,7 +233,7 @@ class AsyncioShell(asyncio.Protocol):
         if connection.paused is not self._reading_paused:
             self._pause_reading(connection.paused)
         if connection.closed:
-            transport.close()
+            self._close()
         elif connection.closing and not self._eof_sent:
             self._eof_sent = True
             if transport.can_write_eof() and not transport.is_closing():
@@ -254,6 +265,15 @@ class AsyncioShell(asyncio.Protocol):
         self._unflushed = 0
         self.settle()
 
+    def _close(self) -> None:
+        if self._transport.is_closing():
+            return
+        # It closes once the rest is sent, and waits for that however little
+        # it is.
+        if self.stalled is None and self._transport.get_write_buffer_size():
+            self.stalled = Pace(self.loop.time())
+        self._transport.close()
+
     def _expire(self, now: float) -> None:
         # The time that was asked for, not loop.time(): that may be behind.
         if self.connection is not None and not self._lost:
@@ -274,32 +294,58 @@ class AsyncioShell(asyncio.Protocol):
             call.wake()
 
 
+class SmallTLS(SSLProtocol):
+    """asyncio's TLS, whose buffer would be 256 KiB for each connection."""
+
+    max_size = 32 * 1024  # bytes: two records, and what OpenSSL adds
+
+
 class AsyncioServer(Shells):
     """A server on asyncio: how its connections come in."""
 
-    def admit(
+    async def join(
         self, peer: socket.socket, context: ssl.SSLContext | None
     ) -> None:
-        """Take a connection that was accepted."""
-        self.joining += 1
-        self.group.start_soon(self._join, peer, context)
-
-    async def _join(
-        self, peer: socket.socket, context: ssl.SSLContext | None
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        timeout = self.settings.tls_handshake_timeout if context else None
         try:
-            header = await self.header(peer)
-            await loop.connect_accepted_socket(
-                lambda: AsyncioShell(self, header),
-                peer,
-                ssl=context,
-                ssl_handshake_timeout=timeout,
-            )
+            with self.joining[peer]:
+                await self._shake_hands(peer, context)
         except (OSError, ProtocolError):
             # A handshake that failed is the client's affair (ssl.SSLError
             # and a timeout are OSErrors too).
             peer.close()
         finally:
-            self.joining -= 1
+            del self.joining[peer]
+
+    async def _shake_hands(
+        self, peer: socket.socket, context: ssl.SSLContext | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        shell = AsyncioShell(self, await self.header(peer))
+        if context is None:
+            await loop.connect_accepted_socket(lambda: shell, peer)
+            return
+        timeout = self.settings.tls_handshake_timeout
+        if not isinstance(loop, asyncio.BaseEventLoop):  # uvloop
+            await loop.connect_accepted_socket(
+                lambda: shell,
+                peer,
+                ssl=context,
+                ssl_handshake_timeout=timeout,
+            )
+            return
+        shaken = loop.create_future()
+        tls = SmallTLS(
+            loop,
+            shell,
+            context,
+            shaken,
+            server_side=True,
+            ssl_handshake_timeout=ceil(timeout),
+        )
+        transport, _ = await loop.connect_accepted_socket(lambda: tls, peer)
+        try:
+            async with asyncio.timeout(timeout):
+                await shaken
+        except BaseException:
+            transport.abort()
+            raise

@@ -7,12 +7,10 @@ where only the user can read its key: whoever has that key can be any site
 for those browsers.
 """
 
-import getpass
 import os
 import re
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -155,6 +153,8 @@ def _is_recent(path: Path, authority: Path) -> bool:
 
 
 def _owner() -> str:
+    import getpass
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container may know no name
@@ -187,6 +187,8 @@ def _replace(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 def _write(path: Path, data: bytes) -> str:
     """Write a file beside ``path`` that only the user can read."""
+    import tempfile
+
     number, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with open(number, "wb") as file:
         file.write(data)

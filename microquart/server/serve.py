@@ -45,7 +45,11 @@ _SAY_EVERY = 1.0  # seconds of waiting before saying for what
 Trigger = Callable[[], Awaitable[object]]
 
 
-def run(app: ASGIApplication, settings: Settings) -> int:
+def run(
+    app: ASGIApplication,
+    settings: Settings,
+    made: Callable[[Shells], object] | None = None,
+) -> int:
     """Serve until SIGINT or SIGTERM; return the exit code of the process.
 
     With ``workers`` or ``reload`` set, others serve: each is the command line
@@ -73,7 +77,15 @@ def run(app: ASGIApplication, settings: Settings) -> int:
         options["use_uvloop"] = True
     with pid_file(settings.pid_file):
         return anyio.run(
-            partial(_until_told, app, settings, sockets, certificates, leash),
+            partial(
+                _until_told,
+                app,
+                settings,
+                sockets,
+                certificates,
+                leash,
+                made,
+            ),
             backend="trio" if settings.loop == "trio" else "asyncio",
             backend_options=options,
         )
@@ -88,12 +100,14 @@ async def serve(
     certificates: Certificates | None = None,
     overseer: Overseer | None = None,
     ready: Callable[[list[str]], object] | None = None,
+    made: Callable[[Shells], object] | None = None,
 ) -> None:
     """Serve until ``shutdown_trigger()`` returns, then stop in order.
 
     It stops after ``max_requests``, too.  ``sockets`` listen already; without
-    them those of the settings are opened.  ``ready`` is called with their
-    URLs when connections are let in.
+    them those of the settings are opened.  ``made`` is called first, with
+    what will hold the connections; ``ready`` when they are let in, with the
+    URLs.
 
     Raises:
         StartupFailed: the application could not start.
@@ -107,10 +121,13 @@ async def serve(
     stopping = anyio.Event()
     state: dict[str, Any] = {"microquart.shutdown": stopping}
     try:
+        quota = Quota(settings)
+        server = _server(quota.around(app), settings, state)
+        if made is not None:
+            made(server)
         async with Lifespan(app, state, settings.lifespan) as lifespan:
             await lifespan.startup(settings.startup_timeout)
-            quota = Quota(settings)
-            server = _server(quota.around(app), settings, state)
+            server.renew_fields()  # that may have taken a while
             trigger = partial(_first, shutdown_trigger, quota.spent.wait)
             await _serve(
                 server,
@@ -157,7 +174,7 @@ async def _serve(
     async def room() -> None:
         # No event: nothing on the way of a closing connection should have
         # to know that accepting pauses, which is rare.
-        while len(server.open) + server.joining >= limit:  # noqa: ASYNC110
+        while len(server.open) + len(server.joining) >= limit:  # noqa: ASYNC110
             await anyio.sleep(_STOPPING_TICK)
 
     async with anyio.create_task_group() as server.group:
@@ -167,9 +184,8 @@ async def _serve(
                     listen.accept, listener, admit, room, settings.workers < 2
                 )
             accepting.start_soon(_tick, server, overseer)
-            if settings.debug:
-                library = "asyncio" if _on_asyncio() else "trio"
-                accepting.start_soon(Watchdog(f"{library}.sleep").run)
+            if server.watchdog is not None:
+                accepting.start_soon(server.watchdog.run)
             secure = certificates.context is not None
             urls = [listen.url(each, secure) for each in listening]
             overseer.ready(urls)
@@ -237,12 +253,17 @@ def _server(
     access_log = None
     if settings.access_log:
         access_log = AccessLog(settings.access_log_format, settings.log_json)
-    return (AsyncioServer if _on_asyncio() else AnyioServer)(
+    asyncio_runs = _on_asyncio()
+    server = (AsyncioServer if asyncio_runs else AnyioServer)(
         app=app,
         settings=settings,
         service=service_of(settings, state),
         access_log=access_log,
     )
+    if settings.debug:
+        library = "asyncio" if asyncio_runs else "trio"
+        server.watchdog = Watchdog(f"{library}.sleep")
+    return server
 
 
 def _on_asyncio() -> bool:
@@ -259,6 +280,7 @@ async def _until_told(
     sockets: list[socket.socket],
     certificates: Certificates,
     leash: Leash | None,
+    made: Callable[[Shells], object] | None,
 ) -> int:
     code = OK
     async with anyio.create_task_group() as group:
@@ -276,6 +298,7 @@ async def _until_told(
                 certificates=certificates,
                 overseer=leash,
                 ready=reins.serving,
+                made=made,
             )
         except StartupFailed as error:
             logger.error("startup failed: %s", error, exc_info=error.__cause__)

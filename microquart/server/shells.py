@@ -9,8 +9,8 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, replace
-from email.utils import formatdate
 from logging import getLogger
 from typing import Any, Protocol
 
@@ -18,8 +18,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from microquart.asgi import ASGIApplication
+from microquart.http.dates import format_date
 from microquart.http.errors import ClientDisconnected
 from microquart.protocol import Connection, Peer, Service, Stream, connect
+from microquart.protocol.pace import Pace
 from microquart.protocol.stream import READ_BY_US
 from microquart.server.access import AccessLog
 from microquart.server.fields import parse_fields
@@ -27,6 +29,7 @@ from microquart.server.forwarding import forwarding, trusted_proxies
 from microquart.server.log import describe
 from microquart.server.proxy_protocol import Header, receive_header
 from microquart.server.settings import Settings
+from microquart.server.watchdog import Watchdog
 
 logger = getLogger("microquart.server")
 
@@ -42,11 +45,15 @@ class Shell(Protocol):
     """One network connection, as the server sees it."""
 
     connection: Connection | None  # None: too few bytes to tell which
-    stalled: float | None  # since when the peer takes no bytes
+    stalled: Pace | None  # how the peer takes what waits for it
     opened_at: float
 
     def settle(self) -> None:
         """Do what the connection says."""
+
+    def taken(self) -> int:
+        """Return a count that grows as the peer takes what waits for it."""
+        ...
 
     def calls(self) -> Iterator[Call]:
         """Yield the application calls that run."""
@@ -68,10 +75,18 @@ class Shells:
     service: Service
     access_log: AccessLog | None
 
+    # A seam: every byte passes through the object that it makes.
+    make_connection = staticmethod(connect)
+
     def __post_init__(self) -> None:
         self.open: set[Shell] = set()
-        self.joining = 0  # accepted, but still in their TLS handshake
+        # Those accepted that still have to shake hands, or to be announced
+        # by their proxy.
+        self.joining: dict[socket.socket, anyio.CancelScope] = {}
+        # Each call gets a copy of this one, never of another call's.
+        self.context = copy_context()
         self.stopping = False
+        self.watchdog: Watchdog | None = None  # in development
         self.stopped_at: float  # seconds, on the loop's clock
         self.group: TaskGroup
         self._proxies = trusted_proxies(self.settings)
@@ -82,6 +97,13 @@ class Shells:
         self, peer: socket.socket, context: ssl.SSLContext | None
     ) -> None:
         """Take a connection that was accepted."""
+        self.joining[peer] = anyio.CancelScope()
+        self.group.start_soon(self.join, peer, context, name="connection")
+
+    async def join(
+        self, peer: socket.socket, context: ssl.SSLContext | None
+    ) -> None:
+        """Shake hands, unless a stop ends that; carry the connection."""
         raise NotImplementedError
 
     async def header(self, peer: socket.socket) -> Header | None:
@@ -102,8 +124,8 @@ class Shells:
     def connect(
         self, alpn: str | None, first: bytes, peer: Peer, now: float
     ) -> Connection | None:
-        """Make the connection (a seam: every byte passes through it)."""
-        connection = connect(alpn, first, peer, self.service, now)
+        """Make the connection, once it is known which."""
+        connection = self.make_connection(alpn, first, peer, self.service, now)
         if self.stopping and connection is not None:
             connection.shutdown()
         return connection
@@ -113,7 +135,7 @@ class Shells:
         said = dict(self._own_fields)
         fields = self._own_fields.copy()
         if self.settings.date_header and b"date" not in said:
-            now = formatdate(time.time(), usegmt=True)
+            now = format_date(time.time())
             fields.append((b"date", now.encode()))
         if self.settings.server_header and b"server" not in said:
             fields.append((b"server", b"microquart"))
@@ -125,14 +147,13 @@ class Shells:
         for shell in list(self.open):
             with self.guarded(shell):
                 self._expire(shell, now)
+        if self._has_lingered(now):
+            for scope in self.joining.values():
+                scope.cancel()
 
     def _expire(self, shell: Shell, now: float) -> None:
-        limits = self.service.limits
-        if (
-            shell.stalled is not None
-            and limits.write_timeout is not None
-            and now - shell.stalled >= limits.write_timeout
-        ):
+        pace = shell.stalled
+        if pace is not None and self._reads_slowly(shell, pace, now):
             logger.debug("a client did not read in time")
             shell.abort()
         elif shell.connection is not None:
@@ -141,12 +162,23 @@ class Shells:
         elif self._silent_too_long(shell, now):
             shell.abort()
 
-    def _silent_too_long(self, shell: Shell, now: float) -> bool:
+    def _reads_slowly(self, shell: Shell, pace: Pace, now: float) -> bool:
         limits = self.service.limits
-        if self.stopping and now - self.stopped_at >= limits.stop_linger:
+        pace.reach(shell.taken(), now)
+        return pace.is_slow(
+            now, limits.write_timeout, limits.write_min_rate, limits.rate_grace
+        )
+
+    def _silent_too_long(self, shell: Shell, now: float) -> bool:
+        if self._has_lingered(now):
             return True
-        timeout = limits.header_timeout
+        timeout = self.service.limits.header_timeout
         return timeout is not None and now - shell.opened_at >= timeout
+
+    def _has_lingered(self, now: float) -> bool:
+        """Whether a stop has waited for requests that were on the way."""
+        wait = self.service.limits.stop_linger
+        return self.stopping and now - self.stopped_at >= wait
 
     def shutdown(self, now: float) -> None:
         """Tell every connection that the server ends."""

@@ -77,7 +77,7 @@ class Watchdog:
         places, self._places = self._places, Counter()
         self._said = False
         if blocked >= BLOCKED and places:
-            self._say(f"loop blocked {blocked * 1000:,.0f} ms in", places)
+            self.say(blocked, places.most_common(1)[0][0])
 
     def _look(self, loop: int) -> None:
         while not self._ended.wait(INTERVAL):
@@ -89,13 +89,14 @@ class Watchdog:
                 self._places[place] += 1
                 if blocked >= self._still and not self._said:
                     self._said = True
-                    self._say(
-                        f"loop blocked for {blocked:.1f} s so far in",
-                        self._places,
-                    )
+                    where = self._places.most_common(1)[0][0]
+                    self.say(blocked, where, so_far=True)
 
-    def _say(self, what: str, places: Counter[str]) -> None:
-        place = places.most_common(1)[0][0]
+    def say(self, seconds: float, place: str, so_far: bool = False) -> None:
+        """Say for how long it was blocked, or is still, and where."""
+        what = f"loop blocked {seconds * 1000:,.0f} ms in"
+        if so_far:
+            what = f"loop blocked for {seconds:.1f} s so far in"
         call = place.partition("(")[2].rstrip(")")
         parts = call.split(".")
         advice = _ADVICE.get(parts[0]) or _ADVICE.get(parts[-1], _OTHERWISE)

@@ -1,8 +1,9 @@
 """A response that leads elsewhere."""
 
 import re
-from html import escape
 from urllib.parse import quote
+
+from markupsafe import escape
 
 from microquart.wrappers.response import Response
 

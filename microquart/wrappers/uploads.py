@@ -5,8 +5,6 @@ from functools import cached_property
 from io import BytesIO
 from os import PathLike, fsdecode
 from pathlib import Path
-from shutil import copyfileobj
-from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from microquart.http.datastructures import Headers
@@ -77,6 +75,8 @@ class FileStorage:
         await run_in_thread(self._save, destination, buffer_size)
 
     def _save(self, destination: FilePath | IO[bytes], size: int) -> None:
+        from shutil import copyfileobj
+
         if isinstance(destination, (str, bytes, PathLike)):
             with open(destination, "wb") as file:
                 copyfileobj(self.stream, file, size)
@@ -90,6 +90,8 @@ class FileStorage:
         await run_in_thread(self._load, path, buffer_size)
 
     def _load(self, source: Path, size: int) -> None:
+        from shutil import copyfileobj
+
         with open(source, "rb") as file:
             copyfileobj(file, self.stream, size)
 
@@ -120,6 +122,8 @@ def default_stream_factory(
 ) -> IO[bytes]:
     """Return where to write a file: memory, with the disk behind it."""
     if total_content_length is None or total_content_length > SPOOLED:
+        from tempfile import SpooledTemporaryFile
+
         return SpooledTemporaryFile(max_size=SPOOLED, mode="rb+")
     return BytesIO()
 

@@ -63,11 +63,12 @@ FLOORS = {
         " | protocol.ws_handshake > protocol.ws"
         " | protocol.compression > protocol.h2"
         " | protocol.stream > protocol.flow"
+        " | protocol.pace > protocol.flow | protocol.pace > protocol.h1"
         " | protocol.ws > protocol.h2 > protocol"
     ),
     "shell": "server.*",
     "middleware": "middleware.*",
-    "top": "cli.* > __main__ | xray.* | learn.*",
+    "top": "xray.* > cli.* > __main__ | learn.*",
 }
 
 BELOW = {
@@ -139,29 +140,47 @@ LIBRARIES = {
     "itsdangerous": "sessions",
     "multipart": "formparser",
     "jinja2": "environment scaffold",
-    "markupsafe": "exceptions json debug environment __init__",  # jinja2's own
+    "markupsafe": (  # jinja2's own
+        "exceptions json debug environment wrappers __init__"
+    ),
     "click": "commands cli testing",
+    "pytest": "xray",
 }
 
 # Imports in a function, the only ones: (importer, what). Heavy libraries and
 # modules of ours that need one are imported when first used; an extra may be
 # absent.
 HEAVY = {"jinja2", "click", "multipart", "itsdangerous"}
+# Of the standard library: what few programs need, and what costs each of them
+# a millisecond or a quarter of a megabyte.
+SELDOM = {
+    "difflib",
+    "getpass",
+    "importlib.metadata",
+    "shutil",
+    "tempfile",
+    "tomllib",
+}
 EXTRAS = {"trio", "uvloop", "watchfiles", "trustme", "prometheus_client"}
 LATE = {
     ("__init__", "as_quart"),
+    ("addressing", "debug"),
     ("app", "commands"),
+    ("app", "debug"),
     ("app", "environment"),
     ("app", "testing"),
     ("blueprints", "commands"),
     ("templating", "environment"),  # jinja2
+    ("cli", "cli.console"),
+    ("cli.tracing", "xray.running"),
     ("cli.console", "readline"),  # its import changes what input() does
 }
-# The server inside Quart.run: (importer, function) -> folder.
+# Upwards, for who asks for it by name: (importer, function) -> folder.
 ACROSS = {
     ("app", "run"): "server",
     ("app", "run_task"): "server",
     ("app", "_server_settings"): "server",
+    ("__init__", "__getattr__"): "xray",  # microquart.trace
 }
 
 Modules = dict[str, ast.Module]
@@ -374,7 +393,8 @@ def may_be_late(entry: Import) -> bool:
     whole = entry.imported.partition(".")[0]
     if {(entry.importer, name) for name in (entry.imported, whole)} & LATE:
         return True
-    return not entry.own and whole in HEAVY | EXTRAS
+    late = HEAVY | EXTRAS | SELDOM
+    return not entry.own and bool({entry.imported, whole} & late)
 
 
 def waiting(modules: Modules) -> list[str]:

@@ -13,11 +13,10 @@ from wsproto.connection import ConnectionState
 from wsproto.events import BytesMessage, CloseConnection, Message, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
-from microquart.protocol.h1 import H1Connection
 from microquart.protocol.h2 import H2Connection
 from microquart.protocol.limits import Limits
 from microquart.protocol.stream import Peer, Service, Stream
-from tests.protocol.conversation import hello
+from tests.protocol.conversation import CONNECTIONS, hello
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 REQUEST = [
@@ -95,7 +94,7 @@ class H2Client:
 
     def make_connection(self) -> H2Connection:
         peer = Peer(("192.0.2.1", 1234), ("192.0.2.2", 80))
-        return H2Connection(peer, self.service, 0.0)
+        return CONNECTIONS["h2"](peer, self.service, 0.0)
 
     # -- what it says --
 
@@ -390,7 +389,7 @@ class H1Socket(Socket):
 
     def open(self) -> None:
         peer = Peer(("192.0.2.1", 1234), ("192.0.2.2", 80))
-        self.connection = H1Connection(peer, self.service, 0.0)
+        self.connection = CONNECTIONS["h1"](peer, self.service, 0.0)
         lines = [b"%b: %b" % line for line in [*UPGRADE, *self.fields]]
         self.answered = b""
         self.raw(b"\r\n".join([b"GET /chat?a=b HTTP/1.1", *lines, b"", b""]))

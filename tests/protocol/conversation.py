@@ -5,10 +5,17 @@ from typing import Any
 
 from microquart.asgi import SendMessage
 from microquart.protocol.h1 import H1Connection
+from microquart.protocol.h2 import H2Connection
 from microquart.protocol.limits import Limits
 from microquart.protocol.stream import HTTPStream, Peer, Service, Stream
 
 Answer = Callable[[HTTPStream], None]
+
+# What the conversations are held with; a plugin may put others here.
+CONNECTIONS: dict[str, Callable[[Peer, Service, float], Any]] = {
+    "h1": H1Connection,
+    "h2": H2Connection,
+}
 
 
 def start(status: int = 200, *fields: tuple[bytes, bytes]) -> SendMessage:
@@ -45,7 +52,7 @@ class Conversation:
     ) -> None:
         self.answer = answer
         self.service = service or Service(limits=Limits(**limits))
-        self.connection = H1Connection(
+        self.connection = CONNECTIONS["h1"](
             Peer(("192.0.2.1", 1234), ("192.0.2.2", 80)), self.service, 0.0
         )
         self.streams: list[HTTPStream] = []

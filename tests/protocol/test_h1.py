@@ -854,6 +854,96 @@ def test_content_has_to_come_while_it_is_waited_for():
     assert status_of(client.hears()) == 408
 
 
+def drip(client, seconds, drop=b"x"):
+    """Send a little each second; return when the client was given up."""
+    client.stream.take()
+    for second in range(seconds):
+        client.connection.now = float(second)
+        client.says(drop)
+        while client.stream.take():
+            pass
+        client.connection.expire(second + 0.9)
+        if client.stream.gone:
+            return second
+    return None
+
+
+def counted(**limits):
+    client = Conversation(nothing, **limits)
+    client.says(post(b"", b"Content-Length: 10000"))
+    return client
+
+
+def chunked(**limits):
+    client = Conversation(nothing, **limits)
+    client.says(post(b"", b"Transfer-Encoding: chunked"))
+    return client
+
+
+def test_content_has_a_least_rate():
+    client = counted()
+    assert drip(client, 20) == 11
+    assert status_of(client.hears()) == 408
+    assert client.connection.closing
+
+
+def test_chunks_have_a_least_rate_of_what_is_in_them():
+    client = chunked()
+    drop = b"1;%b\r\nx\r\n" % (b"e" * 240)
+    assert drip(client, 20, drop) == 11
+    assert status_of(client.hears()) == 408
+
+
+def test_content_at_the_least_rate_is_let_in():
+    client = counted()
+    assert drip(client, 40, b"x" * 240) is None
+
+
+def test_content_has_no_least_rate_if_there_is_none():
+    assert drip(counted(body_min_rate=None), 40) is None
+
+
+def test_content_that_nobody_waits_for_may_trickle():
+    client = counted()
+    for second in range(40):
+        client.connection.now = float(second)
+        client.says(b"x")
+        client.connection.expire(second + 0.9)
+    assert not client.stream.gone
+
+
+def test_an_answer_that_has_begun_is_cut_off_when_the_content_trickles():
+    client = counted()
+    client.stream.send(start())
+    client.stream.send(body(b"a", more=True))
+    client.hears()
+    assert drip(client, 20) == 11
+    assert client.hears() == b""
+    assert client.connection.closed
+
+
+def test_the_next_request_has_a_pace_of_its_own():
+    client = chunked()
+    assert drip(client, 11, b"1\r\nx\r\n") is None
+    client.says(b"0\r\n\r\n")
+    client.stream.take()
+    client.stream.send(start(204))
+    client.stream.send(body())
+    client.says(post(b"", b"Content-Length: 10000"))
+    client.stream.take()
+    client.connection.expire(12.0)
+    assert not client.stream.gone
+
+
+def test_after_the_last_chunk_the_application_may_take_its_time():
+    client = chunked()
+    client.stream.take()
+    client.says(b"0\r\n\r\n")
+    client.stream.take()
+    client.connection.expire(1000.0)
+    assert not client.stream.gone
+
+
 def test_lingering_ends():
     client = Conversation()
     client.says(b"nonsense\r\n\r\n")

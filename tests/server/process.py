@@ -67,6 +67,7 @@ def command(
     own_session: bool = False,
     stdin: int = subprocess.DEVNULL,
     pass_fds: Sequence[int] = (),
+    limit: float = LIMIT,
     **environment: str,
 ) -> Iterator[Process]:
     """Run a command round a block; the process ends with it."""
@@ -81,12 +82,12 @@ def command(
         pass_fds=pass_fds,
     )
     # Nobody waits for ever for a line that does not come.
-    limit = threading.Timer(LIMIT, popen.kill)
-    limit.start()
+    end = threading.Timer(limit, popen.kill)
+    end.start()
     try:
         yield Process(popen)
     finally:
-        limit.cancel()
+        end.cancel()
         popen.kill()
         popen.communicate()
 

@@ -1,7 +1,7 @@
 """A server of ours that runs within a test, on the test's own loop."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +12,11 @@ from anyio.abc import ByteStream
 from microquart.asgi import ASGIApplication
 from microquart.server.serve import serve
 from microquart.server.settings import Settings
+from microquart.server.shells import Shells
 
 DEADLINE = 10.0  # seconds: no test waits longer for the server
+# Called with the connections of each server; a plugin may put some here.
+WATCHERS: list[Callable[[Shells], object]] = []
 
 
 @dataclass
@@ -22,6 +25,7 @@ class Running:
 
     urls: list[str] = field(default_factory=list)
     client_context: ssl.SSLContext | None = None
+    shells: Shells | None = None
     stop: anyio.Event = field(default_factory=anyio.Event)
     stopped: anyio.Event = field(default_factory=anyio.Event)
 
@@ -67,6 +71,11 @@ async def running(
     server = Running(client_context=client_context)
     ready = anyio.Event()
 
+    def made(shells: Shells) -> None:
+        server.shells = shells
+        for watch in WATCHERS:
+            watch(shells)
+
     def note(urls: list[str]) -> None:
         server.urls = urls
         ready.set()
@@ -80,6 +89,7 @@ async def running(
             ),
             shutdown_trigger=server.stop.wait,
             ready=note,
+            made=made,
         )
         server.stopped.set()
 

@@ -4,11 +4,12 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 from hyperframe.frame import SettingsFrame
 
+from tests.server.conftest import Certificates
 from tests.server.load import PREFACE, WAYS, load_on, requests
 from tests.server.process import Process, started
 
@@ -16,6 +17,8 @@ LOOPS = ["asyncio", "uvloop", "trio"]
 # Development: 0.5 s for open requests, 0.2 s for those cancelled, 0.3 s for
 # the application's shutdown, and 0.2 s for the rest.
 BOUND = 1.2
+TIMES = 4
+LOOP_OPTIONS = [("--no-access-log", "--loop", loop) for loop in LOOPS]
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n"
 
 
@@ -143,5 +146,51 @@ def test_a_startup_that_takes_long_is_given_up(loop):
         server.wait_for("starting")
         began = time.monotonic()
         assert server.stop() == 0
+    assert time.monotonic() - began < BOUND
+    assert "Traceback" not in server.said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [*LOOP_OPTIONS, ("--workers", "1")])
+def test_a_signal_right_after_the_announcement_is_an_orderly_stop(options):
+    for _ in range(TIMES):
+        with started("worker.py", "--debug", *options) as server:
+            assert server.stop() == 0
+        assert "SIGTERM: stopping" in server.said
+        assert "Traceback" not in server.said
+
+
+# -- who has connected, and says nothing that could be answered --
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", LOOP_OPTIONS)
+def test_a_handshake_that_stalls_does_not_hold_up_a_stop(
+    options, certificates: Certificates
+):
+    tls = [f"--certfile={certificates.certfile}"]
+    tls += [f"--keyfile={certificates.keyfile}"]
+    with started("worker.py", "--debug", *tls, *options) as server:
+        assert_stops_beside(server, b"\x16\x03\x01")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", LOOP_OPTIONS)
+def test_a_proxy_that_stalls_does_not_hold_up_a_stop(options):
+    trusting = ("--proxy-protocol", "--forwarded-allow-ips", "127.0.0.1")
+    with started("worker.py", "--debug", *trusting, *options) as server:
+        assert_stops_beside(server, b"PROXY TCP4 192.0.2.1 ")
+
+
+def assert_stops_beside(server: Process, beginning: bytes) -> None:
+    """Stop a server while a client has not said more than a beginning."""
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(beginning)
+        began = time.monotonic()
+        assert server.stop() == 0
+        # Neither refused nor answered: it was ended.
+        client.settimeout(1)
+        with suppress(ConnectionResetError):
+            assert client.recv(1) == b""
     assert time.monotonic() - began < BOUND
     assert "Traceback" not in server.said

@@ -1,0 +1,71 @@
+"""HTTP/2 as attackers speak it: frames by hand, and what was answered."""
+
+from collections.abc import Iterator
+
+from microquart.protocol.frames import (
+    ACK,
+    END_HEADERS,
+    END_STREAM,
+    GOAWAY,
+    HEADERS,
+    RST_STREAM,
+    SETTINGS,
+    build,
+)
+
+PREFACE = (
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    + build(SETTINGS, 0, 0, b"")
+    + build(SETTINGS, ACK, 0, b"")
+)
+GOODBYE = build(GOAWAY, 0, 0, bytes(8))
+
+CANCEL = 8
+CALM = 11  # ENHANCE_YOUR_CALM
+
+
+def block(path: str, method: bytes = b"\x82") -> bytes:
+    """Return the fields of a request, compressed without a table."""
+    name = path.encode()
+    return method + b"\x86\x04%c%b\x01\x01x" % (len(name), name)
+
+
+def request(number: int, path: str, ended: bool = True) -> bytes:
+    """Return a GET, or the head of a POST whose content follows."""
+    flags = END_HEADERS | (END_STREAM if ended else 0)
+    fields = block(path, b"\x82" if ended else b"\x83")
+    return build(HEADERS, flags, number, fields)
+
+
+def setting(number: int, value: int) -> bytes:
+    body = number.to_bytes(2, "big") + value.to_bytes(4, "big")
+    return build(SETTINGS, 0, 0, body)
+
+
+def frames_of(heard: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield kind, stream and content of each frame that is whole."""
+    at = 0
+    while at + 9 <= len(heard):
+        end = at + 9 + int.from_bytes(heard[at : at + 3], "big")
+        number = int.from_bytes(heard[at + 5 : at + 9], "big")
+        yield heard[at + 3], number, heard[at + 9 : end]
+        at = end
+
+
+def farewell(heard: bytes) -> int | None:
+    """Return the code of the last GOAWAY."""
+    codes = [
+        int.from_bytes(content[4:8], "big")
+        for kind, _, content in frames_of(heard)
+        if kind == GOAWAY
+    ]
+    return codes[-1] if codes else None
+
+
+def resets(heard: bytes) -> dict[int, int]:
+    """Return the codes with which streams were reset."""
+    return {
+        number: int.from_bytes(content, "big")
+        for kind, number, content in frames_of(heard)
+        if kind == RST_STREAM
+    }
