@@ -4,9 +4,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
-SOURCES := microquart tests examples
+SOURCES := microquart tests examples docs
 
-.PHONY: help demo test check lint types bench clean
+.PHONY: help demo test check lint types docs bench clean
 
 help:
 	@echo 'make demo    run the demo application and show where it is'
@@ -14,6 +14,7 @@ help:
 	@echo 'make check   lint, types, tests'
 	@echo 'make lint    format and rules (ruff)'
 	@echo 'make types   mypy --strict and pyright'
+	@echo 'make docs    the site, into build/docs'
 	@echo 'make bench   instructions per request, beside other servers (valgrind)'
 
 demo: $(VENV)/.run
@@ -29,11 +30,16 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check $(SOURCES)
 
 types: $(VENV)/.dev
-	@$(BIN)/mypy --strict microquart
+	@$(BIN)/mypy --strict microquart docs/_ext
+	@$(BIN)/mypy --strict docs/steps
 	@$(BIN)/pyright
 
 bench: $(VENV)/.dev
 	@$(BIN)/python tests/bench/server.py $(ARGS)
+
+docs: $(VENV)/.docs
+	@$(BIN)/sphinx-build -E -W --keep-going -n -q -b html docs build/docs
+	@echo build/docs/index.html
 
 clean:
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -45,6 +51,10 @@ $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/bin/python
+	@$(PIP) -e '.[docs]'
 	@touch $@ $(VENV)/.run
 
 $(VENV)/bin/python:

@@ -1,0 +1,28 @@
+"""Says at the end how many blocks of the documentation ran."""
+
+import pytest
+
+from tests.docs.blocks import Count
+
+COUNT = pytest.StashKey[Count]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[COUNT] = Count()
+
+
+@pytest.fixture
+def count(pytestconfig: pytest.Config) -> Count:
+    return pytestconfig.stash.setdefault(COUNT, Count())
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    count = config.stash.get(COUNT, Count())
+    if count.all:
+        terminalreporter.write_line(
+            f"{count.ran} of {count.all} documentation blocks ran"
+        )
+        for reason in count.skipped:
+            terminalreporter.write_line(f"  not {reason}")
