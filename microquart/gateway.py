@@ -1,5 +1,6 @@
 """ASGI on one side, requests and responses on the other."""
 
+import asyncio
 import types
 from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from functools import partial
@@ -148,7 +149,7 @@ async def answer(
             waits_for = next(saying.__await__(), SAID)
             if waits_for is not SAID:
                 rest = resumed(waits_for, saying)
-                await in_time(timeout, rest, app, request)
+                await rest_in_time(timeout, rest, app, request)
     except BaseException as error:
         if not is_over(request, task, error):
             raise
@@ -215,15 +216,40 @@ async def in_time(
     app: GatewayApplication,
     request: Request,
 ) -> None:
-    """Let the client have so many seconds to take the response."""
+    """Let the client have so many seconds to take the response (trio)."""
     with anyio.move_on_after(seconds) as scope:
         await saying
     if scope.cancelled_caught:
-        # The server sees that the end is missing, and cuts it.
-        app.logger.warning(
-            f"{request.method} {request.path}: the response was not taken "
-            f"within {seconds} s"
-        )
+        tell_untaken(seconds, app, request)
+
+
+async def rest_in_time(
+    seconds: float,
+    saying: Awaitable[None],
+    app: GatewayApplication,
+    request: Request,
+) -> None:
+    """Do the same for what has begun, maybe in scopes of its own.
+
+    A scope of anyio's could not be put around those any more.
+    """
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            await saying
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        tell_untaken(seconds, app, request)
+
+
+def tell_untaken(
+    seconds: float, app: GatewayApplication, request: Request
+) -> None:
+    # The server sees that the end is missing, and cuts it.
+    app.logger.warning(
+        f"{request.method} {request.path}: the response was not taken "
+        f"within {seconds} s"
+    )
 
 
 @types.coroutine

@@ -114,7 +114,7 @@ class Serving(Pipeline):
         Raises:
             Exception: what a function raised; what had started is ended.
         """
-        self.shutdown_event = self.event_class()
+        self.shutdown_event = self._event_of_the_stop()
         try:
             async with self.app_context():
                 for func in self.before_serving_funcs:
@@ -143,6 +143,16 @@ class Serving(Pipeline):
             await self._tell_failure(error)
             await self._close_generators()
             raise
+
+    def _event_of_the_stop(self) -> Event:
+        """Return our server's event, which is set when a stop begins.
+
+        Another server tells of the stop when it has ended all requests.
+        """
+        told: Event | None = self.state.get("microquart.shutdown")
+        if told is not None and self.event_class is Serving.event_class:
+            return told
+        return self.event_class()
 
     async def _close_generators(self) -> None:
         while self.while_serving_gens:

@@ -20,7 +20,7 @@ from microquart.http.errors import ClientDisconnected, ProtocolError
 from microquart.protocol import Connection, Stream
 from microquart.protocol.pace import Pace
 from microquart.server.listen import peer_of
-from microquart.server.progress import acknowledged
+from microquart.server.progress import acknowledged, forget
 from microquart.server.proxy_protocol import Header
 from microquart.server.shells import Shells, report
 
@@ -56,7 +56,7 @@ class AsyncioCall:
         if message["type"] == "http.response.start":
             return  # it leaves with the first content
         shell.flush(stream.sent - sent)
-        while stream.blocked or shell.writing_paused:
+        while stream.blocked or shell.writing_paused or shell.broken(stream):
             if stream.gone:
                 raise ClientDisconnected
             await self._news()
@@ -191,6 +191,8 @@ class AsyncioShell(asyncio.Protocol):
             call.task.cancel()
 
     def abort(self) -> None:
+        if self.stalled is not None:
+            forget(self._socket)
         self._transport.abort()
 
     def taken(self) -> int:
@@ -198,6 +200,14 @@ class AsyncioShell(asyncio.Protocol):
         if count is None and not self._transport.is_closing():
             return -self._transport.get_write_buffer_size()
         return count or 0
+
+    def broken(self, stream: Stream) -> bool:
+        """Whether nothing more can be sent of what is not complete.
+
+        A write that fails is reported in a later turn of the loop, which an
+        application that never waits would not let come.
+        """
+        return stream.state != "done" and self._transport.is_closing()
 
     def ended(self, stream: Stream) -> None:
         """An application call has ended."""
@@ -325,12 +335,15 @@ class AsyncioServer(Shells):
             await loop.connect_accepted_socket(lambda: shell, peer)
             return
         timeout = self.settings.tls_handshake_timeout
+        # For the client's goodbye, which asyncio would await for 30 s.
+        linger = max(self.settings.limits.linger_timeout, 0.01)
         if not isinstance(loop, asyncio.BaseEventLoop):  # uvloop
             await loop.connect_accepted_socket(
                 lambda: shell,
                 peer,
                 ssl=context,
                 ssl_handshake_timeout=timeout,
+                ssl_shutdown_timeout=linger,
             )
             return
         shaken = loop.create_future()
@@ -341,6 +354,7 @@ class AsyncioServer(Shells):
             shaken,
             server_side=True,
             ssl_handshake_timeout=ceil(timeout),
+            ssl_shutdown_timeout=linger,
         )
         transport, _ = await loop.connect_accepted_socket(lambda: tls, peer)
         try:

@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from microquart import Quart
 from microquart.asgi import Receive, Scope, Send
 from microquart.server.listen import BindError, open_sockets
 from microquart.server.serve import serve
@@ -384,6 +385,48 @@ async def test_the_application_is_told_of_the_stop_first(loop_name):
             server.stop.set()
             assert (await hear(client)).endswith(b"hello")
             assert told.is_set()
+
+
+async def test_a_stream_may_wait_in_scopes_of_its_own(loop_name):
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def scoped():
+        async def pieces():
+            yield "begun"
+            with anyio.move_on_after(0.01):
+                await anyio.sleep(60)
+            async with anyio.create_task_group() as group:
+                group.start_soon(anyio.lowlevel.checkpoint)
+            yield "ended"
+
+        return pieces()
+
+    async with running(app) as server:
+        heard = await server.says(GET[:-2] + b"Connection: close\r\n\r\n")
+    assert b"begun" in heard
+    assert heard.endswith(b"ended\r\n0\r\n\r\n")
+
+
+async def test_a_stream_of_a_view_that_waits_for_the_stop_ends(loop_name):
+    app = Quart(__name__)
+
+    @app.get("/")
+    async def events():
+        async def pieces():
+            yield "begun"
+            await app.shutdown_event.wait()
+            yield "ended"
+
+        return pieces()
+
+    async with running(app) as server:
+        async with await server.connect() as client:
+            await client.send(GET)
+            await hear(client, b"begun\r\n")
+            server.stop.set()
+            with anyio.fail_after(1):
+                assert b"ended" in await hear(client)
 
 
 async def test_idle_connections_do_not_delay_the_stop(loop_name):
