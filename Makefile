@@ -18,7 +18,7 @@ help:
 	@echo 'make bench   instructions per request, beside other servers (valgrind)'
 
 demo: $(VENV)/.run
-	@$(BIN)/python -m microquart run examples/demo/app.py $(ARGS)
+	@$(BIN)/python -m microquart run examples/demo/app.py --trace --request-id $(ARGS)
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest $(ARGS)

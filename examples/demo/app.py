@@ -2,10 +2,13 @@
 
 JSON, a response that comes in pieces, an upload that is never whole in memory,
 and a WebSocket.  It runs on every loop: ``make demo ARGS="--loop trio"``.
+The page begins with a link to the trace of the request that loaded it.
 """
 
+import os
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 
@@ -16,7 +19,22 @@ app = Quart(__name__)
 
 @app.get("/")
 async def page() -> str:
-    return await render_template("page.html", http=request.http_version)
+    return await render_template(
+        "page.html", http=request.http_version, xray=xray()
+    )
+
+
+def xray() -> str | None:
+    """Return where this request is shown, if it is.
+
+    ``--trace`` says where its page is; ``--request-id`` gives each request a
+    name, which the response carries, and by which the page finds it.
+    """
+    page = os.environ.get("MICROQUART_TRACE_URL")
+    name = request.scope.get("state", {}).get("request_id")
+    if page is None or name is None:
+        return None
+    return f"{page}#x-request-id:{quote(name)}"
 
 
 @app.get("/hello/<name>")

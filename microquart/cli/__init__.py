@@ -1,4 +1,4 @@
-"""The command line: ``microquart run``, ``routes`` and ``shell``.
+"""The command line: ``microquart run``, ``routes``, ``shell``, and X-ray's.
 
 What is given comes from the command line, else from the environment
 (``MICROQUART_`` before the option's name), else from a TOML file (``-c``).
@@ -9,7 +9,7 @@ import platform
 import ssl
 import sys
 import traceback
-from importlib.metadata import version
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,7 @@ from typing import Any
 import click
 
 from microquart.app import Quart
-from microquart.cli import options, routes
-from microquart.cli.console import interact
+from microquart.cli import learn, options, routes, tracing, xray
 from microquart.cli.ports import explain
 from microquart.commands import (
     AppGroup,
@@ -53,7 +52,7 @@ __all__ = [
     "with_appcontext",
 ]
 
-ABOUT = "microquart %(version)s (Python {}, h11 {}, h2 {}, wsproto {})"
+ABOUT = "microquart {} (Python {}, h11 {}, h2 {}, wsproto {})"
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -65,30 +64,37 @@ NO_APP = (
 application = click.argument("app", required=False)
 
 
-@click.command(cls=options.SettingsCommand)
+@click.command(cls=tracing.RunCommand)
 @application
 @options.add_settings
+@tracing.add_options
 @click.pass_context
 def run(ctx: click.Context, /, app: str | None, **_: Any) -> None:
     """Serve APP until Ctrl-C.
 
-    Each option has an environment variable of its name: --keep-alive-timeout
+    Each setting has an environment variable of its name: --keep-alive-timeout
     is MICROQUART_KEEP_ALIVE_TIMEOUT.
     """
     settings = options.settings_from(ctx)
     _check(settings)
+    is_traced = tracing.is_on(ctx)
+    if is_traced:
+        tracing.check(ctx, settings)
     if settings.debug:
         settings = development(settings)
         # For a factory, which may ask before there is an application.
         os.environ[env_names("DEBUG")[0]] = "1"
     try:
         if is_supervisor(settings):
+            if is_traced:
+                tracing.supervise(ctx)
             code = supervise(settings)  # its workers load the application
         else:
             served = _load(ctx, app)
             if settings.debug and isinstance(served, Quart):
                 served.debug = True
-            code = serve.run(served, settings)
+            server = partial(tracing.run, ctx) if is_traced else serve.run
+            code = server(served, settings)
     except BindError as error:
         option = "--bind" if ctx.params["bind"] else "--port"
         raise click.ClickException(explain(error, option)) from None
@@ -122,23 +128,45 @@ def shell(ctx: click.Context, /, app: str | None) -> None:
 
     await works there; the event loop is asyncio's.
     """
+    from microquart.cli import console
+
     quart = _quart(ctx, app)
     banner = f"Python {platform.python_version()}, {quart.name}; await works"
-    interact(quart, banner)
+    console.interact(quart, banner)
 
 
-QuartGroup.default_commands = [run, show_routes, shell]
+QuartGroup.default_commands = [
+    run,
+    show_routes,
+    shell,
+    xray.trace,
+    xray.xray,
+    xray.replay,
+]
+
+
+def _tell_versions(
+    ctx: click.Context, param: click.Parameter, asked: bool
+) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        libraries = map(version, ("h11", "h2", "wsproto"))
+        python = platform.python_version()
+        click.echo(ABOUT.format(version("microquart"), python, *libraries))
+        ctx.exit()
 
 
 @click.group(
     cls=QuartGroup, context_settings={"help_option_names": ["-h", "--help"]}
 )
-@click.version_option(
-    version("microquart"),
-    message=ABOUT.format(
-        platform.python_version(),
-        *(version(name) for name in ("h11", "h2", "wsproto")),
-    ),
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_versions,
+    help="Show the version and exit.",
 )
 def main() -> None:
     """Run an ASGI application, and look into a Quart one.
@@ -148,6 +176,8 @@ def main() -> None:
     else app.py.
     """
 
+
+main.add_command(learn.learn)
 
 cli = main  # Quart's name
 

@@ -74,6 +74,8 @@ class Console:
         self.level = level
         self.teller = Teller(colour, width)
         self.only = frozenset(only)
+        # Which requests have a line of level 0; None: all.
+        self.wants: Callable[[TracedRequest], bool] | None = None
         self.open: dict[str, Pending] = {}
         self.done: dict[str, None] = {}
 
@@ -126,7 +128,9 @@ class Console:
         pending = self.open.pop(req)
         records = [*pending.records, *pending.write]
         records.sort(key=lambda record: record.seq)
-        self._say(self.teller.summary(TracedRequest(req, records)))
+        request = TracedRequest(req, records)
+        if self.wants is None or self.wants(request):
+            self._say(self.teller.summary(request))
 
 
 class Pending:

@@ -126,10 +126,10 @@ CLOCKS = {"now", "utcnow", "today"}
 # classes.
 LIBRARIES = {
     "h11": "protocol xray",
-    "h2": "protocol xray",
+    "h2": "protocol xray learn",
     "hyperframe": "protocol xray",
     "hpack": "protocol xray",
-    "wsproto": "protocol xray",
+    "wsproto": "protocol xray learn",
     "anyio": "*",
     "trio": "*",
     "uvloop": "server cli",
@@ -172,7 +172,9 @@ LATE = {
     ("blueprints", "commands"),
     ("templating", "environment"),  # jinja2
     ("cli", "cli.console"),
+    ("cli.learn", "learn.session"),
     ("cli.tracing", "xray.running"),
+    ("cli.xray", "cli.traces"),
     ("cli.console", "readline"),  # its import changes what input() does
 }
 # Upwards, for who asks for it by name: (importer, function) -> folder.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.browser import browsing
 from microquart.loading import load
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,12 @@ def client(monkeypatch):
 async def test_the_page_says_how_it_came(client):
     response = await client.get("/")
     assert 'HTTP/<b id="http">1.1</b>' in await response.get_data(as_text=True)
+
+
+async def test_the_page_says_how_to_see_its_way(client):
+    text = await (await client.get("/")).get_data(as_text=True)
+    assert "--trace --request-id" in text
+    assert 'id="xray"' not in text
 
 
 async def test_the_page_names_the_routes_for_a_terminal(client):
@@ -72,9 +79,9 @@ def serving(*args):
     ) as process:
         try:
             for line in process.stderr:
-                if found := re.search(r"http://\S+", line):
+                if found := re.search(r"listening on (http://\S+)", line):
                     break
-            yield found[0]
+            yield found[1]
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
         finally:
@@ -94,3 +101,24 @@ def test_make_demo_serves_both_versions(program, loop, option, version):
         assert output == b'{"hello":"you","http":"%b"}\n' % version.encode()
         page = subprocess.check_output([*curl, url], text=True)
         assert f'<b id="http">{version}</b>' in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [(), ("--trace-prefix", "/_xray")])
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_the_page_leads_to_the_trace_of_its_own_request(program, loop, more):
+    shown = "document.querySelectorAll('.request')"
+    with (
+        serving("--trace", "--request-id", "--loop", loop, *more) as url,
+        browsing(program("chromium")) as page,
+    ):
+        page.open(url)
+        page.open(url)  # another of the same kind
+        name = page.ask("document.getElementById('xray').href")
+        page.open(name)
+        page.until(f"{shown}.length == 1")
+        row = page.ask(f"{shown}[0].ariaLabel")
+        fields = page.ask("document.getElementById('detail').innerText")
+        page.open("about:blank")
+    assert row == "GET / 200"
+    assert "\npage\n" in fields  # the endpoint
