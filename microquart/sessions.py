@@ -96,6 +96,7 @@ class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
         super().__init__(initial)
 
     def changed(self) -> None:
+        """Note that the cookie must be sent again."""
         self.modified = True
 
 
@@ -148,6 +149,7 @@ class SessionInterface:
         return self.null_session_class()
 
     def is_null_session(self, instance: object) -> bool:
+        """Tell whether this session is one that cannot be saved."""
         return isinstance(instance, self.null_session_class)
 
     def should_set_cookie(
@@ -168,18 +170,22 @@ class SessionInterface:
     # -- the cookie's attributes --
 
     def get_cookie_name(self, app: SessionApplication) -> str:
+        """Return SESSION_COOKIE_NAME."""
         return str(app.config["SESSION_COOKIE_NAME"])
 
     def get_cookie_domain(self, app: SessionApplication) -> str | None:
+        """Return SESSION_COOKIE_DOMAIN; None: only the host itself."""
         domain: str | None = app.config["SESSION_COOKIE_DOMAIN"]
         return domain or None
 
     def get_cookie_path(self, app: SessionApplication) -> str:
+        """Return SESSION_COOKIE_PATH, else APPLICATION_ROOT, else ``/``."""
         path: str | None = app.config["SESSION_COOKIE_PATH"]
         root: str | None = app.config["APPLICATION_ROOT"]
         return path or root or "/"
 
     def get_cookie_httponly(self, app: SessionApplication) -> bool:
+        """Return SESSION_COOKIE_HTTPONLY: scripts cannot read the cookie."""
         return bool(app.config["SESSION_COOKIE_HTTPONLY"])
 
     def get_cookie_secure(self, app: SessionApplication) -> bool | None:
@@ -188,11 +194,33 @@ class SessionInterface:
         return secure
 
     def get_cookie_samesite(self, app: SessionApplication) -> str | None:
+        """Return SESSION_COOKIE_SAMESITE: ``Strict``, ``Lax`` or None."""
         samesite: str | None = app.config["SESSION_COOKIE_SAMESITE"]
         return samesite
 
     def get_cookie_partitioned(self, app: SessionApplication) -> bool:
+        """Return SESSION_COOKIE_PARTITIONED: a jar for each outer site."""
         return bool(app.config["SESSION_COOKIE_PARTITIONED"])
+
+    def get_cookie_attributes(
+        self, app: SessionApplication, session: SessionMixin
+    ) -> dict[str, Any]:
+        """Return them all, as ``Response.set_cookie`` takes them.
+
+        ``secure``, if the configuration leaves it open, is the session's
+        ``over_tls``.
+        """
+        secure = self.get_cookie_secure(app)
+        if secure is None:
+            secure = getattr(session, "over_tls", False)
+        return {
+            "domain": self.get_cookie_domain(app),
+            "path": self.get_cookie_path(app),
+            "httponly": self.get_cookie_httponly(app),
+            "secure": secure,
+            "samesite": self.get_cookie_samesite(app),
+            "partitioned": self.get_cookie_partitioned(app),
+        }
 
 
 def is_lazy(interface: object) -> bool:
@@ -356,7 +384,9 @@ class SecureCookieSessionInterface(SessionInterface):
         if not session:
             if session.modified:
                 name = self.get_cookie_name(app)
-                response.delete_cookie(name, **self._attributes(app, session))
+                response.delete_cookie(
+                    name, **self.get_cookie_attributes(app, session)
+                )
         elif self.should_set_cookie(app, session):
             response.vary.add("Cookie")
             self._set(app, session, response)
@@ -379,23 +409,8 @@ class SecureCookieSessionInterface(SessionInterface):
             self.get_cookie_name(app),
             serializer.dumps(dict(session)),
             expires=self.get_expiration_time(app, session),
-            **self._attributes(app, session),
+            **self.get_cookie_attributes(app, session),
         )
-
-    def _attributes(
-        self, app: SessionApplication, session: SessionMixin
-    ) -> dict[str, Any]:
-        secure = self.get_cookie_secure(app)
-        if secure is None:
-            secure = getattr(session, "over_tls", False)
-        return {
-            "domain": self.get_cookie_domain(app),
-            "path": self.get_cookie_path(app),
-            "httponly": self.get_cookie_httponly(app),
-            "secure": secure,
-            "samesite": self.get_cookie_samesite(app),
-            "partitioned": self.get_cookie_partitioned(app),
-        }
 
     def _warn_of_loss(
         self, app: SessionApplication, session: SessionMixin

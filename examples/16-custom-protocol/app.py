@@ -6,7 +6,7 @@ also how a program runs the server by itself.
 
 import argparse
 import re
-import signal
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,11 +14,9 @@ import anyio
 from line import NAME, LineConnection
 
 from microquart import Quart, Response, abort, request
-from microquart.protocol import Connection, Peer, Service, connect
 from microquart.server import log
-from microquart.server.serve import serve
-from microquart.server.settings import Certificates, Settings
-from microquart.server.shells import Shells
+from microquart.server.serve import run
+from microquart.server.settings import Settings
 
 app = Quart(__name__)
 
@@ -45,46 +43,13 @@ async def count() -> Response:
     return Response(numbers(), mimetype="text/plain")
 
 
-def connection(
-    alpn: str | None, first: bytes, peer: Peer, service: Service, now: float
-) -> Connection | None:
-    """Make the connection that speaks what TLS has agreed on."""
-    if alpn == NAME:
-        return LineConnection(peer, service, now)
-    return connect(alpn, first, peer, service, now)
-
-
-def made(server: Shells) -> None:
-    server.make_connection = connection
-
-
-async def stop() -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            return
-
-
-async def main(port: int) -> None:
-    settings = Settings(bind=(f"127.0.0.1:{port}",), https=True)
-    log.configure(settings)
-    certificates = Certificates(settings)
-    assert certificates.context is not None
-    certificates.context.set_alpn_protocols([NAME, "h2", "http/1.1"])
-    await serve(
-        app,
-        settings,
-        certificates=certificates,
-        made=made,
-        shutdown_trigger=stop,
-    )
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--loop", default="asyncio")
     given = parser.parse_args()
-    uvloop = given.loop == "uvloop"
-    options: dict[str, Any] = {"use_uvloop": True} if uvloop else {}
-    backend = "asyncio" if uvloop else given.loop
-    anyio.run(main, given.port, backend=backend, backend_options=options)
+    settings = Settings(
+        bind=(f"127.0.0.1:{given.port}",), loop=given.loop, https=True
+    )
+    log.configure(settings)
+    sys.exit(run(app, settings, protocols={NAME: LineConnection}))

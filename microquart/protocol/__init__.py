@@ -76,6 +76,10 @@ class Connection(Protocol):
 
 
 Factory: TypeAlias = Callable[[Peer, Service, float], Connection]
+# What connect() does, and what may stand in its place.
+Connect: TypeAlias = Callable[
+    [str | None, bytes, Peer, Service, float], Connection | None
+]
 
 
 def connect(
@@ -100,7 +104,9 @@ def connect(
             return h2(peer, service, now)
         if PREFACE.startswith(first):
             return None
-        if b"\r\n" in first and not _HTTP_1(first):
+        # RFC 9112 2.2: one empty line before the request is ignored.
+        line = first.removeprefix(b"\r\n")
+        if b"\r\n" in line and not _HTTP_1(line):
             # Whoever speaks so takes no 400; HTTP/2 has words for it (3.4).
             return h2(peer, service, now)
     return h1(peer, service, now)

@@ -18,6 +18,7 @@ when what still comes is not wanted.
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Protocol
 
 import h11
 
@@ -66,6 +67,33 @@ _TO_SAY = {
 }
 # Pieces of output that pile up before reading stops: answers to pings.
 _MAX_ANSWERS = 256
+
+
+class Parser(Protocol):
+    """What reads one request: h11's object, or another that speaks as it.
+
+    It is given the whole head, already checked, and then the content piece
+    by piece, a chunk's size, data and end apart.
+    """
+
+    @property
+    def their_state(self) -> object:
+        """Where the client stands, for X-ray."""
+        ...
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what has arrived; ``b""``: the client will send no more."""
+        ...
+
+    def next_event(
+        self,
+    ) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """Return ``Request``, each ``Data``, then ``EndOfMessage``.
+
+        Raises:
+            h11.RemoteProtocolError: the request is malformed after all.
+        """
+        ...
 
 
 class H1Connection:
@@ -142,8 +170,8 @@ class H1Connection:
         self._waiting = "first head"
         self._since = now
 
-    def make_h11(self) -> h11.Connection:
-        """Make the library's object for one request (a seam: look inside)."""
+    def make_h11(self) -> Parser:
+        """Make what reads one request (a seam: another library may)."""
         return h11.Connection(
             h11.SERVER,
             max_incomplete_event_size=self.limits.max_header_bytes * 2,

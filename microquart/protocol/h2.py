@@ -189,7 +189,8 @@ class H2Connection:
             self._leave()
             return
         if self._eof_since is not None and (
-            now - self._eof_since >= limits.half_close_timeout
+            # In floating point (a + b) - a may be a hair less than b.
+            now - self._eof_since + 1e-6 >= limits.half_close_timeout
         ):
             self.lost()
             return
@@ -393,8 +394,6 @@ class H2Connection:
         self._running.add(stream)
         self._opened.append(stream)
         self._requests += 1
-        if self._requests == self.limits.max_requests_per_connection:
-            self._go_away()
 
     def _data(self, event: h2.events.DataReceived) -> None:
         size = event.flow_controlled_length or 0
@@ -494,6 +493,9 @@ class H2Connection:
         """Forget a stream that is closed on the wire."""
         del self._flows[flow.number]
         self._sender.forget(flow)
+        enough = self.limits.max_requests_per_connection
+        if enough is not None and self._requests >= enough:
+            self._go_away()
         if not self._flows:
             self._idle_since = self.now
             if self._last is not None or self._gate.ending:
@@ -553,8 +555,9 @@ class H2Connection:
         """
         if self._leaving_since is None:
             self._leaving_since = self.now
-            self._write_frame(frames.goaway(frames.MAX_STREAM))
+            # In this order: some clients hear nothing more after a GOAWAY.
             self.h2.ping(_GOODBYE)
+            self._write_frame(frames.goaway(frames.MAX_STREAM))
 
     def _accept_no_more(self) -> None:
         """Say which stream was the last, and refuse those after it."""

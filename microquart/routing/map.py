@@ -103,9 +103,16 @@ class Map:
         if rule.subdomain != self.default_subdomain:
             self.has_subdomains = True
         if not rule.build_only:
-            self.matcher.add(rule)
+            self.place(rule)
         self._by_endpoint.setdefault(rule.endpoint, []).append(rule)
         self._stale = True
+
+    def place(self, rule: Rule) -> None:
+        """Put a rule where ``match`` looks for it.
+
+        A router of another kind overrides both, and ``explain``.
+        """
+        self.matcher.add(rule)
 
     def update(self) -> None:
         """Order what was added since the last time."""

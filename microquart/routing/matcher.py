@@ -82,6 +82,7 @@ class Matcher:
         node.rules.append(rule)
 
     def sort(self) -> None:
+        """Put the branches in the order in which they are tried."""
         self.root.sort()
 
     def descend(self, segments: Sequence[str]) -> tuple[Node, int]:

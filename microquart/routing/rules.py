@@ -216,7 +216,7 @@ class Rule:
             path = self._join(self._path_pieces, values)
         except ValidationError:
             return None
-        if append_unknown and (query := self._query(values)):
+        if append_unknown and (query := self.query(values)):
             path += f"?{query}"
         return domain, path
 
@@ -228,7 +228,8 @@ class Rule:
             for piece in pieces
         )
 
-    def _query(self, values: Mapping[str, Any]) -> str:
+    def query(self, values: Mapping[str, Any]) -> str:
+        """Return the values that are no arguments of the rule as a query."""
         assert self.map is not None
         more = {
             name: value
@@ -247,6 +248,7 @@ class Rule:
         return sorted(self.arguments - set(values) - set(self.defaults or ()))
 
     def allows(self, method: str | None) -> bool:
+        """Tell whether the rule takes the method; None stands for any."""
         return method is None or self.methods is None or method in self.methods
 
     def suitable_for(

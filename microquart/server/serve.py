@@ -29,6 +29,7 @@ from microquart.server.leash import Leash, Overseer
 from microquart.server.lifespan import Lifespan, StartupFailed
 from microquart.server.names import ServerNames
 from microquart.server.process import Reins, pid_file, serve_as_worker
+from microquart.server.protocols import Protocols, offered, speaking
 from microquart.server.quota import Quota
 from microquart.server.settings import Certificates, Settings, stopping_soon
 from microquart.server.shells import Shells, service_of
@@ -49,11 +50,13 @@ def run(
     app: ASGIApplication,
     settings: Settings,
     made: Callable[[Shells], object] | None = None,
+    protocols: Protocols | None = None,
 ) -> int:
     """Serve until SIGINT or SIGTERM; return the exit code of the process.
 
     With ``workers`` or ``reload`` set, others serve: each is the command line
-    of this process run anew, up to this call.
+    of this process run anew, up to this call.  ``made`` and ``protocols`` are
+    those of ``serve``.
 
     Raises:
         BindError, ValueError: an address cannot be listened on.
@@ -85,6 +88,7 @@ def run(
                 certificates,
                 leash,
                 made,
+                protocols,
             ),
             backend="trio" if settings.loop == "trio" else "asyncio",
             backend_options=options,
@@ -101,13 +105,16 @@ async def serve(
     overseer: Overseer | None = None,
     ready: Callable[[list[str]], object] | None = None,
     made: Callable[[Shells], object] | None = None,
+    protocols: Protocols | None = None,
 ) -> None:
     """Serve until ``shutdown_trigger()`` returns, then stop in order.
 
     It stops after ``max_requests``, too.  ``sockets`` listen already; without
     them those of the settings are opened.  ``made`` is called first, with
     what will hold the connections; ``ready`` when they are let in, with the
-    URLs.
+    URLs.  ``protocols`` are spoken beside HTTP: by the name with which TLS
+    agrees on one (ALPN), what makes its ``protocol.Connection`` of a peer,
+    the service and the time.  "h2" and "http/1.1" take the place of ours.
 
     Raises:
         StartupFailed: the application could not start.
@@ -123,6 +130,9 @@ async def serve(
     try:
         quota = Quota(settings)
         server = _server(quota.around(app), settings, state)
+        if protocols:
+            certificates.offer(offered(protocols))
+            server.make_connection = speaking(protocols)
         if made is not None:
             made(server)
         async with Lifespan(app, state, settings.lifespan) as lifespan:
@@ -170,18 +180,21 @@ async def _serve(
 
     settings = server.settings
     limit = listen.connection_limit(settings)
+    pauses = listen.Pauses()
 
     async def room() -> None:
         # No event: nothing on the way of a closing connection should have
         # to know that accepting pauses, which is rare.
-        while len(server.open) + len(server.joining) >= limit:  # noqa: ASYNC110
+        while len(server.open) + len(server.joining) >= limit:
+            pauses.tell(f"{limit} connections are open")
             await anyio.sleep(_STOPPING_TICK)
 
     async with anyio.create_task_group() as server.group:
         async with anyio.create_task_group() as accepting:
             for listener in listening:
+                alone = settings.workers < 2
                 accepting.start_soon(
-                    listen.accept, listener, admit, room, settings.workers < 2
+                    listen.accept, listener, admit, room, pauses, alone
                 )
             accepting.start_soon(_tick, server, overseer)
             if server.watchdog is not None:
@@ -281,6 +294,7 @@ async def _until_told(
     certificates: Certificates,
     leash: Leash | None,
     made: Callable[[Shells], object] | None,
+    protocols: Protocols | None,
 ) -> int:
     code = OK
     async with anyio.create_task_group() as group:
@@ -299,6 +313,7 @@ async def _until_told(
                 overseer=leash,
                 ready=reins.serving,
                 made=made,
+                protocols=protocols,
             )
         except StartupFailed as error:
             logger.error("startup failed: %s", error, exc_info=error.__cause__)

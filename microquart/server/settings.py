@@ -224,11 +224,20 @@ class Certificates:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._protocols: list[str] = []
         self.context = tls_context(settings)
 
     def renew(self) -> None:
         """Read the files again; connections that are open keep theirs."""
         self.context = tls_context(self._settings)
+        if self._protocols:
+            self.offer(self._protocols)
+
+    def offer(self, protocols: list[str]) -> None:
+        """Let TLS agree on one of these, the first ones preferred (ALPN)."""
+        self._protocols = protocols
+        if self.context is not None:
+            self.context.set_alpn_protocols(protocols)
 
 
 def _hosts(bind: Iterable[str]) -> list[str]:

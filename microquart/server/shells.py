@@ -20,7 +20,14 @@ from anyio.abc import TaskGroup
 from microquart.asgi import ASGIApplication
 from microquart.http.dates import format_date
 from microquart.http.errors import ClientDisconnected
-from microquart.protocol import Connection, Peer, Service, Stream, connect
+from microquart.protocol import (
+    Connect,
+    Connection,
+    Peer,
+    Service,
+    Stream,
+    connect,
+)
 from microquart.protocol.pace import Pace
 from microquart.protocol.stream import READ_BY_US
 from microquart.server.access import AccessLog
@@ -76,7 +83,7 @@ class Shells:
     access_log: AccessLog | None
 
     # A seam: every byte passes through the object that it makes.
-    make_connection = staticmethod(connect)
+    make_connection: Connect = connect
 
     def __post_init__(self) -> None:
         self.open: set[Shell] = set()

@@ -1,4 +1,4 @@
-"""The words of a trace: each name that a record can have, and what it tells."""
+"""The words of a trace: the names of records, and what each tells."""
 
 from microquart.xray.record import Record
 

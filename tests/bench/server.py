@@ -31,6 +31,7 @@ PORT = 8377
 MICROQUART = ["-m", "microquart", "run"]
 SERVERS = {
     "h1 microquart + bare": [*MICROQUART, "apps:bare"],
+    "h1 microquart[httptools] + bare": ["serve_httptools.py"],
     "h1 uvicorn[h11] + bare": ["-m", "uvicorn", "apps:bare"],
     "h1 hypercorn + bare": ["-m", "hypercorn", "apps:bare"],
     "h1 microquart + view": [*MICROQUART, "apps_view:app"],
@@ -113,7 +114,7 @@ def main() -> None:
         few = instructions(command, load, arguments.requests)
         many = instructions(command, load, 2 * arguments.requests)
         each = (many - few) / arguments.requests
-        print(f"{name:28} {each / 1000:8.0f} k instructions", flush=True)
+        print(f"{name:31} {each / 1000:8.0f} k instructions", flush=True)
 
 
 if __name__ == "__main__":

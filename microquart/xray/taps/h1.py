@@ -11,7 +11,7 @@ import h11
 
 from microquart.http.errors import ProtocolError
 from microquart.protocol import Peer, Service
-from microquart.protocol.h1 import H1Connection
+from microquart.protocol.h1 import H1Connection, Parser
 from microquart.protocol.h1_head import Head
 from microquart.protocol.ws import WebSocketStream
 from microquart.protocol.ws_handshake import Handshake
@@ -59,7 +59,7 @@ class TappedH1(H1Connection):
             self.line.passes("in", data)
         super().receive_data(data)
 
-    def make_h11(self) -> h11.Connection:
+    def make_h11(self) -> Parser:
         made = super().make_h11()
         next_event = made.next_event
 

@@ -3,7 +3,8 @@
 from functools import partial
 from typing import Any
 
-from microquart.protocol import Connection, Peer, Service, connect
+from microquart.protocol import Connect, Connection, Peer, Service, connect
+from microquart.server.protocols import HTTP
 from microquart.server.shells import Shell, Shells
 from microquart.xray.swaps import Swaps
 from microquart.xray.taps.h1 import TappedH1
@@ -15,8 +16,9 @@ from microquart.xray.tracer import Tracer
 class Lines:
     """The connections of one server, each by its peer."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Tracer, usual: Connect) -> None:
         self.tracer = tracer
+        self.usual = usual
         self._lines: dict[int, tuple[Peer, Line]] = {}
 
     def of(self, peer: Peer, alpn: str | None = None) -> Line:
@@ -38,6 +40,9 @@ class Lines:
         now: float,
     ) -> Connection | None:
         line = self.of(peer, alpn)
+        if alpn not in (None, *HTTP):
+            # A protocol of the user's: its bytes mean nothing here.
+            return self.usual(alpn, first, peer, service, now)
         return connect(
             alpn,
             first,
@@ -100,7 +105,7 @@ def tap_flow(line: Line, shell: Any) -> None:
 
 def tap_shells(tracer: Tracer, swaps: Swaps, server: Shells) -> None:
     """Put taps into a server; connections that are open stay as they are."""
-    lines = Lines(tracer)
+    lines = Lines(tracer, server.make_connection)
     swaps.attribute(server, "make_connection", lines.connect)
     before = server.open
     opened = OpenShells(lines)
