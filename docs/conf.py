@@ -17,6 +17,7 @@ extensions = [
     "map",
     "tracing",
     "reference",
+    "light",
 ]
 exclude_patterns = ["_ext", "steps", "learn"]
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
@@ -27,6 +28,9 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]
 # The builtin ``type`` in a signature, and attributes of this name.
 suppress_warnings = ["ref.python"]
+
+# Quotes and dots; two hyphens are an option of a command.
+smartquotes_action = "qe"
 
 toc_object_entries = False
 autodoc_typehints_format = "short"
@@ -39,10 +43,13 @@ html_title = "microquart"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_copy_source = False
+# It would be the heaviest page by far; the search finds the same names.
+html_use_index = False
 html_show_sourcelink = False
 html_show_copyright = False
-pygments_style = "friendly"
+# Two styles whose every color is legible (WCAG AA) on its ground.
+pygments_style = "default"
 pygments_dark_style = "native"
 
 # Percent of the lines of the package, xray and cli aside, that pages show.
-listing_threshold = 60.0
+listing_threshold = 64.0
