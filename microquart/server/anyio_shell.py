@@ -26,7 +26,7 @@ from microquart.http.errors import ClientDisconnected, ProtocolError
 from microquart.protocol import Connection, Peer, Stream
 from microquart.protocol.pace import Pace
 from microquart.server.listen import peer_of
-from microquart.server.progress import acknowledged
+from microquart.server.progress import LOOK, Watch, acknowledged, forget
 from microquart.server.shells import Shells, report
 
 logger = getLogger("microquart.server")
@@ -63,6 +63,8 @@ class AnyioCall:
         shell.settle()
         while stream.blocked or shell.writing:
             if stream.gone:
+                if message["type"] == "websocket.accept":
+                    return  # what came with the handshake is to be heard
                 raise ClientDisconnected
             await self._news.wait()
 
@@ -157,6 +159,8 @@ class AnyioShell:
             call.scope.cancel()
 
     def abort(self) -> None:
+        if self.stalled is not None:
+            forget(self._stream.extra(SocketAttribute.raw_socket))
         self._scope.cancel()
 
     def ended(self, stream: Stream) -> None:
@@ -210,7 +214,9 @@ class AnyioShell:
             if connection is not None and connection.closed:
                 return  # and so may the socket be
             if connection is not None and connection.paused:
-                await self._news.wait()
+                if await self._leaves(connection, peer):
+                    self._scope.cancel()
+                    return
                 continue
             try:
                 if not self.peer.secure:
@@ -234,6 +240,19 @@ class AnyioShell:
         await anyio.sleep_until(until)
         self.connection.expire(until)
         self.settle()
+
+    async def _leaves(
+        self, connection: Connection, peer: socket.socket
+    ) -> bool:
+        """Wait until reading may go on; return whether the peer has left."""
+        limits = self.server.service.limits
+        watch = Watch(peer, limits.half_close_timeout)
+        while connection.paused and not connection.closed:
+            with anyio.move_on_after(LOOK) as look:
+                await self._news.wait()
+            if look.cancelled_caught and watch.has_left():
+                return True
+        return False
 
     def _receive(self, data: bytes) -> None:
         now = anyio.current_time()

@@ -12,6 +12,7 @@ import socket
 import ssl
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterator
+from contextlib import suppress
 from math import ceil
 from typing import Any
 
@@ -20,7 +21,7 @@ from microquart.http.errors import ClientDisconnected, ProtocolError
 from microquart.protocol import Connection, Stream
 from microquart.protocol.pace import Pace
 from microquart.server.listen import peer_of
-from microquart.server.progress import acknowledged, forget
+from microquart.server.progress import LOOK, Watch, acknowledged, forget
 from microquart.server.proxy_protocol import Header
 from microquart.server.shells import Shells, report
 
@@ -58,6 +59,8 @@ class AsyncioCall:
         shell.flush(stream.sent - sent)
         while stream.blocked or shell.writing_paused or shell.broken(stream):
             if stream.gone:
+                if message["type"] == "websocket.accept":
+                    return  # what came with the handshake is to be heard
                 raise ClientDisconnected
             await self._news()
 
@@ -106,6 +109,7 @@ class AsyncioShell(asyncio.Protocol):
         self._socket: socket.socket
         self._first = b""
         self._reading_paused = False
+        self._looking: asyncio.TimerHandle | None = None
         self._eof_sent = False
         self._unflushed = 0
         self._flushing = False
@@ -247,7 +251,8 @@ class AsyncioShell(asyncio.Protocol):
         elif connection.closing and not self._eof_sent:
             self._eof_sent = True
             if transport.can_write_eof() and not transport.is_closing():
-                transport.write_eof()
+                with suppress(OSError):  # it has left already
+                    transport.write_eof()
 
     def flush(self, size: int) -> None:
         """Settle after a message with so much content.
@@ -292,12 +297,30 @@ class AsyncioShell(asyncio.Protocol):
 
     def _pause_reading(self, paused: bool) -> None:
         self._reading_paused = paused
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
         if self._transport.is_closing():
             return
         if paused:
             self._transport.pause_reading()
+            limits = self.server.service.limits
+            watch = Watch(self._socket, limits.half_close_timeout)
+            self._look_after(watch)
         else:
             self._transport.resume_reading()
+
+    def _look_after(self, watch: Watch) -> None:
+        """Look whether a peer leaves of whom nobody reads."""
+        self._looking = self.loop.call_later(LOOK, self._look, watch)
+
+    def _look(self, watch: Watch) -> None:
+        if self._transport.is_closing():
+            return
+        if watch.has_left():
+            self._transport.abort()
+        else:
+            self._look_after(watch)
 
     def _wake_all(self) -> None:
         for call in self.running.values():
@@ -335,15 +358,12 @@ class AsyncioServer(Shells):
             await loop.connect_accepted_socket(lambda: shell, peer)
             return
         timeout = self.settings.tls_handshake_timeout
-        # For the client's goodbye, which asyncio would await for 30 s.
-        linger = max(self.settings.limits.linger_timeout, 0.01)
         if not isinstance(loop, asyncio.BaseEventLoop):  # uvloop
             await loop.connect_accepted_socket(
                 lambda: shell,
                 peer,
                 ssl=context,
                 ssl_handshake_timeout=timeout,
-                ssl_shutdown_timeout=linger,
             )
             return
         shaken = loop.create_future()
@@ -354,7 +374,6 @@ class AsyncioServer(Shells):
             shaken,
             server_side=True,
             ssl_handshake_timeout=ceil(timeout),
-            ssl_shutdown_timeout=linger,
         )
         transport, _ = await loop.connect_accepted_socket(lambda: tls, peer)
         try:

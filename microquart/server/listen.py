@@ -38,6 +38,7 @@ _SHARE = 4  # the same with other workers, who are to get as many
 # are being made at this moment, by clients that are not so near.
 LAST_CALL = 0.2
 _PAUSE = 0.1  # seconds, when there is no descriptor left
+_SAY_EVERY = 1.0  # seconds between two lines about pauses
 _OUT_OF_DESCRIPTORS = (
     errno.EMFILE,
     errno.ENFILE,
@@ -246,10 +247,25 @@ def connection_limit(settings: Settings) -> int:
     return min(10_000, max(1, descriptors * 8 // 10))
 
 
+class Pauses:
+    """Says why accepting pauses, once a second at most."""
+
+    def __init__(self) -> None:
+        self._said_at = -_SAY_EVERY
+
+    def tell(self, why: str) -> None:
+        """Log it, unless that was done a moment ago."""
+        now = anyio.current_time()
+        if now >= self._said_at + _SAY_EVERY:
+            self._said_at = now
+            logger.warning("accepting pauses: %s", why)
+
+
 async def accept(
     listener: socket.socket,
     admit: Callable[[socket.socket], None],
     room: Callable[[], Awaitable[None]],
+    pauses: Pauses,
     alone: bool = True,
 ) -> None:
     """Admit whoever connects, until cancelled.
@@ -272,7 +288,7 @@ async def accept(
             if error.errno == errno.EINVAL:
                 return  # refuse() has closed a Unix socket's door
             if error.errno in _OUT_OF_DESCRIPTORS:
-                logger.warning("accepting pauses: %s", error.strerror)
+                pauses.tell(os.strerror(error.errno))
                 await anyio.sleep(_PAUSE)
         await anyio.lowlevel.checkpoint()
 

@@ -1,16 +1,56 @@
-"""How far a peer has got with reading what it was sent.
+"""What the kernel knows of a peer before we do.
 
-The server's own buffer tells that late: it shrinks when the kernel's is down
-by a third, and that one may hold megabytes.
+How far it has got with reading what it was sent: our own buffer tells that
+late, for it shrinks when the kernel's is down by a third, and that one may
+hold megabytes.  And that it has left, while we do not read.
 """
 
+import select
 import socket
 import struct
 import sys
+from contextlib import suppress
 
+# socket(7): SO_LINGER, on, for no second: the peer gets a reset.
+_AT_ONCE = struct.pack("ii", 1, 0)
 # tcp(7): TCP_INFO, and where its tcpi_bytes_acked is.
 _ACKNOWLEDGED = struct.Struct("Q")
 _AT = 120
+# poll(2): it will send no more.  Other systems do not tell.
+_ENDED = getattr(select, "POLLRDHUP", 0)
+
+LOOK = 0.1  # seconds between two looks after a peer that is not read
+
+
+class Watch:
+    """Tells whether a peer leaves whose sending is paused.
+
+    ``patience``: seconds after its FIN, which is no departure by itself.
+    """
+
+    def __init__(self, peer: socket.socket, patience: float) -> None:
+        self._poll = select.poll()
+        self._poll.register(peer.fileno(), _ENDED)
+        self._patience = patience
+        self._waited = 0.0
+
+    def has_left(self) -> bool:
+        """Look once; to be called again and again, after each ``LOOK``."""
+        for _, events in self._poll.poll(0):
+            if events & (select.POLLERR | select.POLLHUP):
+                return True
+            self._waited += LOOK
+        return self._waited > self._patience
+
+
+def forget(peer: socket.socket) -> None:
+    """Have the kernel drop what waits to be sent, when the socket closes.
+
+    It would keep megabytes, and send them again and again to a peer that
+    does not read.
+    """
+    with suppress(OSError):
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
 
 
 def acknowledged(peer: socket.socket) -> int | None:
