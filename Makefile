@@ -38,6 +38,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python tests/bench/server.py $(ARGS)
 
 docs: $(VENV)/.docs
+	@rm -rf build/docs
 	@$(BIN)/sphinx-build -E -W --keep-going -n -q -b html docs build/docs
 	@echo build/docs/index.html
 

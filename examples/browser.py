@@ -111,6 +111,10 @@ class Page:
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self._call("Emulation.setEmulatedMedia", features=[feature])
 
+    def run_scripts(self, on: bool) -> None:
+        """Run the scripts of the pages that are opened next, or do not."""
+        self._call("Emulation.setScriptExecutionDisabled", value=not on)
+
     def save_picture(self, path: Path) -> None:
         answer = self._call("Page.captureScreenshot")
         path.write_bytes(base64.b64decode(answer["data"]))

@@ -180,6 +180,7 @@ class Quart(Serving):
         blueprint.register(self, options)
 
     def iter_blueprints(self) -> ValuesView[Blueprint]:
+        """Return the registered blueprints, in the order of registration."""
         return self.blueprints.values()
 
     @setupmethod
@@ -216,6 +217,7 @@ class Quart(Serving):
 
     @property
     def jinja_environment(self) -> Any:
+        """The class of ``jinja_env``: override it for a subclass of it."""
         from microquart.environment import Environment
 
         return Environment

@@ -224,6 +224,7 @@ class Blueprint(Scaffold):
         options: Mapping[str, Any],
         first_registration: bool = False,
     ) -> BlueprintSetupState:
+        """Return what ``record``'s functions get; override it to give more."""
         return BlueprintSetupState(self, app, options, first_registration)
 
     def register(self, app: Any, options: dict[str, Any]) -> None:

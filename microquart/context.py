@@ -54,14 +54,21 @@ class AppGlobals:
     """What ``g`` is: a place for anything, as long as a context lasts."""
 
     def get(self, name: str, default: Any = None) -> Any:
+        """Return an attribute, or the default if nothing has set it."""
         return self.__dict__.get(name, default)
 
     def pop(self, name: str, default: Any = _MISSING) -> Any:
+        """Remove and return an attribute.
+
+        Raises:
+            KeyError: nothing has set it, and there is no default.
+        """
         if default is _MISSING:
             return self.__dict__.pop(name)
         return self.__dict__.pop(name, default)
 
     def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return an attribute; set it first if nothing has."""
         return self.__dict__.setdefault(name, default)
 
     def __contains__(self, name: str) -> bool:
@@ -214,6 +221,7 @@ class Context:
 
     @property
     def g(self) -> Any:
+        """The ``g`` of this context; of the original's, in a copy of it."""
         if self._g is None:
             if self._original is not None:
                 self._g = self._original.g
@@ -225,6 +233,7 @@ class Context:
 
     @property
     def url_adapter(self) -> MapAdapter | None:
+        """What builds URLs here; None: no request, and no SERVER_NAME."""
         if self._url_adapter is None:
             self._url_adapter = self.app.create_url_adapter(
                 self.request_websocket

@@ -100,6 +100,7 @@ class FormDataParser:
     def get_parse_func(
         self, mimetype: str, options: Mapping[str, str]
     ) -> Parse | None:
+        """Return what parses a body of this type; None: it is no form."""
         return self.parse_functions.get(mimetype)
 
     async def parse(

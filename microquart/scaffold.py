@@ -148,6 +148,7 @@ class Scaffold:
 
     @property
     def has_static_folder(self) -> bool:
+        """Whether a static folder was given, whether or not it exists."""
         return self._static_folder is not None
 
     @property

@@ -33,6 +33,8 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 OPTION = re.compile(r"^(:(?:from|to|mark): )(?!\|$)(.+)$", re.MULTILINE)
 
+NAMED = re.compile(r"^<!-- file: (\S+) -->\s*\n(```+)(\S*)\n", re.MULTILINE)
+
 NOT_COUNTED = ("xray", "cli", "learn")
 
 
@@ -96,6 +98,17 @@ def quote(app: Sphinx, docname: str, source: list[str]) -> None:
     """Let the options of a listing be plain text: MyST reads YAML."""
     source[0] = OPTION.sub(
         lambda found: found[1] + found[2].replace("'", "''").join("''"),
+        source[0],
+    )
+
+
+def name_files(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Let ``<!-- file: NAME -->`` before a block be read: as its caption."""
+    source[0] = NAMED.sub(
+        lambda found: (
+            f"{found[2]}{{code-block}} {found[3] or 'text'}\n"
+            f":caption: {found[1]}\n"
+        ),
         source[0],
     )
 
@@ -166,7 +179,9 @@ def source_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, str], str]]:
     formatter = HtmlFormatter[str](
         linenos="inline", lineanchors="L", anchorlinenos=True
     )
-    files = {path.relative_to(ROOT).as_posix() for path in modules()}
+    files = {
+        path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py")
+    }
     files |= LINKED | {one.part.file for one in SHOWN}
     for file in sorted(files):
         code = highlight((ROOT / file).read_text(), PythonLexer(), formatter)
@@ -249,6 +264,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("line", Line())
     app.connect("builder-inited", start)
     app.connect("source-read", quote)
+    app.connect("source-read", name_files)
     app.connect("html-collect-pages", source_pages)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

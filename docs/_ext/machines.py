@@ -108,9 +108,10 @@ def drawn(arrows: Arrows) -> str:
         for (here, there), events in arrows.items()
     )
     return (
-        f'<svg class="picture" role="img" width="{right:.0f}" '
-        f'height="{height}" viewBox="0 0 {right:.0f} {height}">'
-        f"<title>{escape(told)}</title>{''.join(parts)}</svg>"
+        '<div class="picture"><svg class="picture" role="img" '
+        f'width="{right:.0f}" height="{height}" '
+        f'viewBox="0 0 {right:.0f} {height}">'
+        f"<title>{escape(told)}</title>{''.join(parts)}</svg></div>"
     )
 
 

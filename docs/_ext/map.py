@@ -34,7 +34,9 @@ TITLES = {
     "values": "values and words",
 }
 
-CELL, ROW, GAP = 178, 17, 26  # pixels
+CELL, ROW, GAP = 198, 17, 26  # pixels
+# Many small files of one shape: each exercise has one in both.
+FOLDED = ("learn.checks", "learn.shows")
 MARGIN = 70  # where the arrows to lower floors go
 
 Rooms = dict[str, list[tuple[str, int]]]  # by floor: modules, lines of code
@@ -62,10 +64,15 @@ def rooms() -> tuple[Rooms, Counter[tuple[str, str]]]:
     floors = layers.rows()
     floor = {name: floors[layers.row_of(name) or ""] for name in modules}
     floor |= {name: GROUND for name in floor if floor[name] == "words"}
-    found: Rooms = {}
+    lines = Counter[tuple[str, str]]()
     for path in sorted(PACKAGE.rglob("*.py")):
         name = layers.name_of(path.relative_to(PACKAGE))
-        found.setdefault(floor[name], []).append((name, code_lines(path)))
+        shown = name.rpartition(".")[0]
+        shown = shown if shown in FOLDED else name
+        lines[floor[name], shown] += code_lines(path)
+    found: Rooms = {}
+    for (place, name), count in lines.items():
+        found.setdefault(place, []).append((name, count))
     arrows = Counter(
         (floor[entry.importer], floor[entry.imported])
         for entry in layers.imports(modules)
@@ -110,7 +117,7 @@ class Drawing:
                 f'<a href="../source/{page_of(name)}.html">'
                 f'<text class="link" x="{x + 8 + CELL * column}" '
                 f'y="{y + 17 + ROW * (row + 1)}">{escape(name)} '
-                f'<tspan opacity="0.55">{lines}</tspan></text></a>'
+                f'<tspan class="count">{lines}</tspan></text></a>'
             )
         return y + height
 
@@ -163,8 +170,9 @@ def drawn() -> str:
             drawing.arrow(start, end, count)
     width = right + 2 * CELL + MARGIN
     return (
-        f'<svg class="picture" width="{width}" height="{y + 10}" '
-        f'viewBox="0 0 {width} {y + 10}">{"".join(drawing.parts)}</svg>'
+        f'<div class="picture"><svg class="picture" width="{width}" '
+        f'height="{y + 10}" viewBox="0 0 {width} {y + 10}">'
+        f"{''.join(drawing.parts)}</svg></div>"
     )
 
 

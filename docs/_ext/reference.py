@@ -31,8 +31,8 @@ OWNERS = re.compile(r"\b(typing|collections\.abc|microquart\.asgi)\.")
 OF_A_CLASS = """\
    :members:
    :undoc-members:
-   :inherited-members: dict, Exception
-"""
+   :show-inheritance:
+   :inherited-members: """
 
 # -- names --
 
@@ -53,10 +53,19 @@ def public(module: str) -> dict[str, object]:
 
 def documented(module: str, *names: str) -> str:
     """Return directives for autodoc: of classes, or of all functions."""
+    held = public(module)
+    shown = [
+        name
+        for name, value in held.items()
+        if name in names or (not names and isinstance(value, type))
+    ]
+    # What a class has from another one of the page, is shown there only.
+    until = ", ".join(("dict", "Exception", *shown))
     parts = []
-    for name, value in public(module).items():
-        if name in names or (not names and isinstance(value, type)):
-            parts.append(f".. autoclass:: {module}.{name}\n{OF_A_CLASS}")
+    for name, value in held.items():
+        if name in shown:
+            options = f"{OF_A_CLASS}{until}\n"
+            parts.append(f".. autoclass:: {module}.{name}\n{options}")
         elif isinstance(value, FunctionType) and names in ((), ("functions",)):
             parts.append(f".. autofunction:: {module}.{name}\n")
     return "\n".join(["```{eval-rst}", *parts, "```"])

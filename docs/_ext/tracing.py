@@ -164,8 +164,9 @@ def diagram(text: str) -> str:
         x = min(start, end) + 6
         parts.append(f'<text x="{x}" y="{y - 6}">{escape(told)}</text>')
     return (
-        f'<svg class="picture" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}">{"".join(parts)}</svg>'
+        f'<div class="picture"><svg class="picture" width="{width}" '
+        f'height="{height}" viewBox="0 0 {width} {height}">'
+        f"{''.join(parts)}</svg></div>"
     )
 
 

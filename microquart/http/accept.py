@@ -47,6 +47,7 @@ class Accept:
 
     @property
     def best(self) -> str | None:
+        """The value wanted most, which may be ``*``; None: there is none."""
         return self._items[0][0] if self._items else None
 
     def quality(self, key: str) -> float:
@@ -83,9 +84,11 @@ class Accept:
         return self._covering(self._offer(key))
 
     def values(self) -> Iterator[str]:
+        """Iterate over the values, without their qualities."""
         return (value for value, _, _ in self._items)
 
     def to_header(self) -> str:
+        """Return the field's value: a quality of 1 is left out."""
         return ",".join(
             value if quality == 1 else f"{value};q={quality:g}"
             for value, quality in self
@@ -155,14 +158,17 @@ class MIMEAccept(Accept):
 
     @property
     def accept_html(self) -> bool:
+        """Whether a page may be the answer: HTML, XHTML or XML."""
         return "text/html" in self or self.accept_xhtml
 
     @property
     def accept_xhtml(self) -> bool:
+        """Whether XHTML or any XML may be the answer."""
         return "application/xhtml+xml" in self or "application/xml" in self
 
     @property
     def accept_json(self) -> bool:
+        """Whether ``application/json`` may be the answer, or any type."""
         return "application/json" in self
 
     def _form(self, value: str) -> Form:

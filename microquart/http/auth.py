@@ -33,9 +33,11 @@ class Scheme:
     token: str | None
 
     def get(self, key: str, default: str | None = None) -> str | None:
+        """Return a parameter, or the default if it is not there."""
         return self.parameters.get(key, default)
 
     def to_header(self) -> str:
+        """Return the field's value, the scheme capitalized."""
         return self._write(_QUOTED)
 
     def __getitem__(self, key: str) -> str | None:
@@ -127,6 +129,7 @@ class Authorization(Scheme):
         return None if user is None else cls(scheme, user)
 
     def to_header(self) -> str:
+        """Return the field's value; of Basic, encoded in base64."""
         if self.type.lower() != "basic":
             return super().to_header()
         user = f"{self.username or ''}:{self.password or ''}"
@@ -174,6 +177,7 @@ class WWWAuthenticate(Scheme):
         return cls(scheme, parameters, token, on_update) if scheme else None
 
     def to_header(self) -> str:
+        """Return the field's value: the challenge."""
         # A client answers with a qop that is not in quotes, a server asks
         # for one of several, which are.
         return self._write(_QUOTED | {"qop"})

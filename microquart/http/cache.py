@@ -113,9 +113,11 @@ class RequestCacheControl(_Common, ImmutableDict[str, str | None]):
 
     @classmethod
     def from_header(cls, value: str | None) -> Self:
+        """Return the directives of a field; absent, there are none."""
         return cls(parse_dict(value))
 
     def to_header(self) -> str:
+        """Return the field's value, as in ``max-age=0, no-cache``."""
         return dump_dict(self)
 
     def __str__(self) -> str:
@@ -148,9 +150,11 @@ class ResponseCacheControl(_Common, CallbackDict[str, str | None]):
     def from_header(
         cls, value: str | None, on_update: OnUpdate = None
     ) -> Self:
+        """Return the directives of a field; absent, there are none."""
         return cls(parse_dict(value), on_update)
 
     def to_header(self) -> str:
+        """Return the field's value, as in ``public, max-age=60``."""
         return dump_dict(self)
 
     def __str__(self) -> str:
@@ -196,6 +200,7 @@ class ContentSecurityPolicy(CallbackDict[str, str | None]):
     def from_header(
         cls, value: str | None, on_update: OnUpdate = None
     ) -> Self:
+        """Return the directives of a field; the first of a name counts."""
         policy: dict[str, str | None] = {}
         for part in (value or "").split(";"):
             name, _, sources = part.strip().partition(" ")
@@ -204,6 +209,7 @@ class ContentSecurityPolicy(CallbackDict[str, str | None]):
         return cls(policy, on_update)
 
     def to_header(self) -> str:
+        """Return the field's value, as in ``img-src *; sandbox``."""
         return "; ".join(
             f"{name} {value}" if value else name
             for name, value in self.items()

@@ -37,6 +37,7 @@ class ETags(Collection[str]):
 
     @classmethod
     def from_header(cls, value: str | None) -> Self:
+        """Return the etags of a field; what cannot be read is left out."""
         if value is None:
             return cls()
         if value.strip() == "*":
@@ -48,9 +49,11 @@ class ETags(Collection[str]):
         return cls(strong, weak)
 
     def contains(self, etag: str) -> bool:
+        """Compare strongly: a weak etag is never contained."""
         return self.star_tag or etag in self._strong
 
     def contains_weak(self, etag: str) -> bool:
+        """Compare weakly: it does not matter which are weak."""
         return self.contains(etag) or etag in self._weak
 
     def contains_raw(self, etag: str) -> bool:
@@ -61,15 +64,19 @@ class ETags(Collection[str]):
         return self.contains_weak(name) if weak else self.contains(name)
 
     def is_strong(self, etag: str) -> bool:
+        """Tell whether the field has this etag as a strong one."""
         return etag in self._strong
 
     def is_weak(self, etag: str) -> bool:
+        """Tell whether the field has this etag as a weak one."""
         return etag in self._weak
 
     def as_set(self, include_weak: bool = False) -> set[str]:
+        """Return the strong etags, or all of them; ``*`` adds none."""
         return set(self._strong | self._weak if include_weak else self._strong)
 
     def to_header(self) -> str:
+        """Return the field's value, sorted, the strong etags first."""
         if self.star_tag:
             return "*"
         strong = [quote_etag(etag) for etag in sorted(self._strong)]

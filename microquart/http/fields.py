@@ -84,6 +84,7 @@ class UserAgent:
         self.string = string
 
     def to_header(self) -> str:
+        """Return the field's value, as the client sent it."""
         return self.string
 
     def __bool__(self) -> bool:

@@ -123,17 +123,21 @@ class Headers:
         return values if type is None else list(converted(values, type))
 
     def get_all(self, name: str) -> list[str]:
+        """Return all values of the name: ``getlist`` as email spells it."""
         return self.getlist(name)
 
     def items(self, lower: bool = False) -> Iterator[Pair]:
+        """Iterate over the pairs, with ``lower`` the names in lower case."""
         if lower:
             return ((name.lower(), value) for name, value in self._pairs)
         return iter(self._pairs)
 
     def keys(self, lower: bool = False) -> Iterator[str]:
+        """Iterate over the names: one comes as often as it is there."""
         return (name for name, _ in self.items(lower))
 
     def values(self) -> Iterator[str]:
+        """Iterate over the values, in the order of the fields."""
         return (value for _, value in self._pairs)
 
     def __iter__(self) -> Iterator[Pair]:
@@ -152,6 +156,7 @@ class Headers:
         return sorted(self.items(True)) == sorted(other.items(True))
 
     def copy(self) -> "Headers":
+        """Return other headers with the same fields."""
         result = Headers()
         result._pairs = list(self._pairs)
         return result
@@ -214,6 +219,7 @@ class Headers:
         return self[key]
 
     def setlistdefault(self, key: str, default: Iterable[object]) -> list[str]:
+        """Return all values; set these first if there are none."""
         if key not in self:
             self.setlist(key, default)
         return self.getlist(key)
@@ -246,6 +252,7 @@ class Headers:
         self._pairs = _without(self._pairs, key.lower())
 
     def remove(self, key: str) -> None:
+        """Remove all fields of the name; it may as well have none."""
         del self[key]
 
     @overload
@@ -263,9 +270,15 @@ class Headers:
         return value
 
     def popitem(self) -> tuple[str, str]:
+        """Remove and return the last field.
+
+        Raises:
+            IndexError: there is none.
+        """
         return self._pairs.pop()
 
     def clear(self) -> None:
+        """Remove all fields."""
         self._pairs.clear()
 
     # -- inside --

@@ -31,6 +31,7 @@ class HeaderSet(MutableSet[str]):
         value: str | None,
         on_update: Callable[[Any], None] | None = None,
     ) -> Self:
+        """Return the members of a field; absent, there are none."""
         return cls(parse_list(value), on_update)
 
     def __contains__(self, header: object) -> bool:
@@ -51,22 +52,30 @@ class HeaderSet(MutableSet[str]):
         return names.index(header.lower()) if header in self else -1
 
     def index(self, header: str) -> int:
+        """Return the place of the member.
+
+        Raises:
+            IndexError: it is no member; ``find`` returns -1 instead.
+        """
         place = self.find(header)
         if place < 0:
             raise IndexError(header)
         return place
 
     def as_set(self, preserve_casing: bool = False) -> set[str]:
+        """Return the members in lower case, or as they were spelled."""
         names = self._names
         return set(names.values() if preserve_casing else names)
 
     def to_header(self) -> str:
+        """Return the field's value, as in ``Accept, Cookie``."""
         return dump_list(self)
 
     def add(self, header: str) -> None:
         self.update([header])
 
     def update(self, iterable: Iterable[str]) -> None:
+        """Add members; those that are there keep their spelling."""
         before = len(self)
         for name in iterable:
             self._names.setdefault(name.lower(), name)

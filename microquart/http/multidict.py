@@ -147,9 +147,11 @@ class MultiDict(dict[K, V]):
                 yield key, value
 
     def lists(self) -> Iterator[tuple[K, list[V]]]:
+        """Iterate over the keys, each with the list of its values."""
         return ((key, self.getlist(key)) for key in self)
 
     def listvalues(self) -> Iterator[list[V]]:
+        """Iterate over the lists of values, one for each key."""
         return map(self.getlist, self)
 
     @overload
@@ -256,6 +258,11 @@ class MultiDict(dict[K, V]):
         return key, value
 
     def popitemlist(self) -> tuple[K, list[V]]:
+        """Remove the last key; return it with all its values.
+
+        Raises:
+            KeyError: there is no key.
+        """
         key, value = dict.popitem(self)
         return key, self._several.pop(key, [value])
 
@@ -265,6 +272,7 @@ class MultiDict(dict[K, V]):
 
 
 def _refuse(self: object, *args: object, **kwargs: object) -> NoReturn:
+    """Raise TypeError: this dictionary is changed only as a copy."""
     name = type(self).__name__
     raise TypeError(f"{name!r} objects are immutable; change a .copy()")
 
@@ -344,6 +352,7 @@ class CallbackDict(dict[K, V]):
         self.on_update = on_update
 
     def changed(self) -> None:
+        """Call ``on_update``; whoever changes a value inside calls this."""
         if self.on_update is not None:
             self.on_update(self)
 

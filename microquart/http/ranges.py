@@ -74,14 +74,17 @@ class Range:
             return None
 
     def make_content_range(self, length: int | None) -> "ContentRange | None":
+        """Return the Content-Range of the answer, or None: send it all."""
         place = self.range_for_length(length)
         return place and ContentRange(self.units, *place, length)
 
     def to_content_range_header(self, length: int | None) -> str | None:
+        """Return the Content-Range as text, or None: send it all."""
         content_range = self.make_content_range(length)
         return None if content_range is None else str(content_range)
 
     def to_header(self) -> str:
+        """Return the field's value, as in ``bytes=0-99,-100``."""
         return f"{self.units}={','.join(map(_write_spec, self.ranges))}"
 
     def __str__(self) -> str:
@@ -160,6 +163,7 @@ class ContentRange:
         self._changed()
 
     def unset(self) -> None:
+        """Make it false, so that the field is not sent."""
         self.set(None, None, units=None)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -172,6 +176,7 @@ class ContentRange:
             self.on_update(self)
 
     def to_header(self) -> str:
+        """Return the field's value; empty if it is unset."""
         if self.units is None:
             return ""
         length = "*" if self.length is None else self.length
@@ -207,6 +212,7 @@ class IfRange:
 
     @classmethod
     def from_header(cls, value: str | None) -> Self:
+        """Return the condition of a field; unreadable, nothing meets it."""
         date = parse_date(value)
         if date is not None:
             return cls(date=date)
@@ -233,6 +239,7 @@ class IfRange:
         return format_date(self.date) == format_date(last_modified)
 
     def to_header(self) -> str:
+        """Return the field's value; empty if there was no field."""
         if self.date is not None:
             return format_date(self.date)
         return "" if self.etag is None else quote_etag(self.etag, self.weak)

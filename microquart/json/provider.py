@@ -13,9 +13,14 @@ class Application(Protocol):
     """What a provider asks of its application."""
 
     @property
-    def config(self) -> Mapping[str, Any]: ...
+    def config(self) -> Mapping[str, Any]:
+        """``DEBUG`` is asked for: responses are indented then."""
+        ...
+
     @property
-    def response_class(self) -> type[Response]: ...
+    def response_class(self) -> type[Response]:
+        """The class of what ``response`` returns."""
+        ...
 
 
 class JSONProvider:
@@ -27,6 +32,7 @@ class JSONProvider:
         self._app = app
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Return the JSON of an object, as text."""
         raise NotImplementedError
 
     def dump(self, obj: Any, fp: IO[str], **kwargs: Any) -> None:
@@ -34,6 +40,11 @@ class JSONProvider:
         fp.write(self.dumps(obj, **kwargs))
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Return what JSON stands for.
+
+        Raises:
+            ValueError: it is no JSON; a request is then answered with 400.
+        """
         raise NotImplementedError
 
     def load(self, fp: IO[str] | IO[bytes], **kwargs: Any) -> Any:

@@ -53,6 +53,7 @@ class JSONTag:
         raise NotImplementedError
 
     def tag(self, value: Any) -> Any:
+        """Return the object with one key that stands for the value."""
         return {self.key: self.to_json(value)}
 
 
@@ -79,16 +80,21 @@ class TagDict(JSONTag):
 
 
 class PassDict(JSONTag):
+    """Any other dictionary: its values are tagged, itself is not."""
+
     __slots__ = ()
 
     def check(self, value: Any) -> bool:
         return isinstance(value, dict)
 
     def tag(self, value: Any) -> Any:
+        """Return the dictionary with its values tagged."""
         return {key: self.serializer.tag(item) for key, item in value.items()}
 
 
 class TagTuple(JSONTag):
+    """A tuple, as an array of its values."""
+
     __slots__ = ()
     key = " t"
 
@@ -103,16 +109,21 @@ class TagTuple(JSONTag):
 
 
 class PassList(JSONTag):
+    """A list: its items are tagged, itself is not."""
+
     __slots__ = ()
 
     def check(self, value: Any) -> bool:
         return isinstance(value, list)
 
     def tag(self, value: Any) -> Any:
+        """Return the list with its items tagged."""
         return [self.serializer.tag(item) for item in value]
 
 
 class TagBytes(JSONTag):
+    """Bytes, in base64."""
+
     __slots__ = ()
     key = " b"
 
@@ -143,6 +154,8 @@ class TagMarkup(JSONTag):
 
 
 class TagUUID(JSONTag):
+    """A UUID, as its 32 hexadecimal digits."""
+
     __slots__ = ()
     key = " u"
 
@@ -235,9 +248,15 @@ class TaggedJSONSerializer:
         return value if tag is None else tag.to_python(inner)
 
     def dumps(self, value: Any) -> str:
+        """Return the value as JSON with tags in it, without spaces."""
         return _encode(self.tag(value))
 
     def loads(self, value: str | bytes) -> Any:
+        """Return the value again, tags replaced by what they stand for.
+
+        Raises:
+            ValueError: it is no JSON.
+        """
         return self._scan(json.loads(value))
 
     def _scan(self, value: Any) -> Any:

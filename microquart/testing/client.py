@@ -135,30 +135,39 @@ class QuartClient:
         return response
 
     async def get(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a GET; the options are those of ``open``."""
         return await self.open(path, method="GET", **options)
 
     async def post(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a POST; the options are those of ``open``."""
         return await self.open(path, method="POST", **options)
 
     async def put(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a PUT; the options are those of ``open``."""
         return await self.open(path, method="PUT", **options)
 
     async def patch(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a PATCH; the options are those of ``open``."""
         return await self.open(path, method="PATCH", **options)
 
     async def delete(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a DELETE; the options are those of ``open``."""
         return await self.open(path, method="DELETE", **options)
 
     async def head(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a HEAD; the options are those of ``open``."""
         return await self.open(path, method="HEAD", **options)
 
     async def options(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a OPTIONS; the options are those of ``open``."""
         return await self.open(path, method="OPTIONS", **options)
 
     async def trace(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a TRACE; the options are those of ``open``."""
         return await self.open(path, method="TRACE", **options)
 
     async def query(self, path: str, **options: Unpack[Options]) -> Response:
+        """Send a QUERY; the options are those of ``open``."""
         return await self.open(path, method="QUERY", **options)
 
     # Extensions override this: quart-schema takes models for the values.

@@ -211,9 +211,11 @@ class TestWebsocketConnection(Line[WebSocketScope, str | bytes]):
         await anyio.lowlevel.checkpoint()
 
     async def receive_json(self) -> Any:
+        """Return the next message, read by the application's provider."""
         return json_of(self.app).loads(await self.receive())
 
     async def send_json(self, data: Any) -> None:
+        """Send a message, written by the application's provider."""
         await self.send(json_of(self.app).dumps(data))
 
     async def close(

@@ -145,10 +145,12 @@ class BaseRequestWebsocket(RequestFields):
 
     @property
     def is_secure(self) -> bool:
+        """Whether the client came by https or wss."""
         return self.scheme in ("https", "wss")
 
     @cached_property
     def http_version(self) -> str:
+        """``1.0``, ``1.1`` or ``2``."""
         return self.scope.get("http_version", "1.1")
 
     @property
@@ -158,6 +160,7 @@ class BaseRequestWebsocket(RequestFields):
 
     @property
     def script_root(self) -> str:
+        """WSGI's name for ``root_path``."""
         return self.root_path
 
     @cached_property
@@ -186,6 +189,7 @@ class BaseRequestWebsocket(RequestFields):
 
     @property
     def query_string(self) -> bytes:
+        """What stands behind the question mark, percent-encoded."""
         return self.scope.get("query_string", b"")
 
     @cached_property
@@ -255,6 +259,7 @@ class BaseRequestWebsocket(RequestFields):
 
     @property
     def url_root(self) -> str:
+        """Flask's name for ``root_url``."""
         return self.root_url
 
     @cached_property
@@ -273,6 +278,7 @@ class BaseRequestWebsocket(RequestFields):
 
     @property
     def endpoint(self) -> str | None:
+        """The name of the view for ``url_for``; None: no rule matched."""
         return None if self.url_rule is None else self.url_rule.endpoint
 
     @property
@@ -298,6 +304,7 @@ class BaseRequestWebsocket(RequestFields):
 
     @property
     def headers(self) -> Headers:
+        """The fields as the client sent them, their names in any case."""
         return self._headers
 
     @cached_property
@@ -306,6 +313,7 @@ class BaseRequestWebsocket(RequestFields):
 
     @property
     def cookies(self) -> MultiDict[str, str]:
+        """The cookies by name; one that is sent twice has two values."""
         return self._cookies
 
     @cached_property
@@ -316,6 +324,7 @@ class BaseRequestWebsocket(RequestFields):
 
     @property
     def json_module(self) -> JSON:
+        """What reads JSON here: the application's provider."""
         return self.settings.json
 
     # -- the departure of the client --

@@ -162,10 +162,16 @@ class Request(BaseRequestWebsocket):
 
     @cached_property
     def body(self) -> Body:
+        """The body while it arrives: await it, or iterate over its chunks."""
         return self.body_class(self)
 
     @property
     def stream(self) -> NoReturn:
+        """WSGI's blocking stream, which is not here: use ``body``.
+
+        Raises:
+            NotImplementedError: always.
+        """
         raise NotImplementedError(
             "request.stream blocks: write async for chunk in request.body"
         )
@@ -301,6 +307,7 @@ class Request(BaseRequestWebsocket):
         return CombinedMultiDict([self.args, await self._get_form()])
 
     def make_form_data_parser(self) -> FormDataParser:
+        """Return a parser with the limits of this request; override it."""
         return self.form_data_parser_class(
             cls=self.parameter_storage_class,
             max_content_length=self.max_content_length,

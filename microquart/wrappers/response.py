@@ -234,6 +234,7 @@ class Response(ResponseFields):
 
     @property
     def status_code(self) -> int:
+        """The status as a number; setting it sets the phrase too."""
         return self._status_code
 
     @status_code.setter
@@ -313,6 +314,7 @@ class Response(ResponseFields):
 
     @property
     async def data(self) -> bytes:
+        """The whole body: await it; set it to bytes or text."""
         return await self.get_data()
 
     @data.setter
@@ -337,6 +339,7 @@ class Response(ResponseFields):
 
     @property
     async def json(self) -> Any:
+        """The parsed body, to be awaited; see ``get_json``."""
         return await self.get_json()
 
     async def get_json(self, force: bool = False, silent: bool = False) -> Any:

@@ -108,6 +108,7 @@ class ResponseFields:
 
     @property
     def is_json(self) -> bool:
+        """Whether the media type is that of JSON, or of a kind of JSON."""
         mimetype = self.mimetype or ""
         return mimetype == "application/json" or (
             mimetype.startswith("application/") and mimetype.endswith("+json")
@@ -185,6 +186,7 @@ class ResponseFields:
 
     @property
     def access_control_allow_credentials(self) -> bool:
+        """Whether scripts of other origins may ask with cookies (CORS)."""
         return "Access-Control-Allow-Credentials" in self.headers
 
     @access_control_allow_credentials.setter

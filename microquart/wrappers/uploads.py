@@ -44,6 +44,7 @@ class FileStorage:
 
     @property
     def content_type(self) -> str | None:
+        """The media type that the client says it is, with parameters."""
         return self.headers.get("Content-Type")
 
     @property
@@ -63,9 +64,11 @@ class FileStorage:
 
     @property
     def mimetype_params(self) -> dict[str, str]:
+        """The parameters of the media type, as in ``{"charset": "utf-8"}``."""
         return self._parsed_type[1]
 
     def read(self, size: int = -1) -> bytes:
+        """Return the next bytes of the stream; by default all the rest."""
         return self.stream.read(size)
 
     async def save(
@@ -96,6 +99,7 @@ class FileStorage:
             copyfileobj(file, self.stream, size)
 
     def close(self) -> None:
+        """Close the stream, which deletes the temporary file of an upload."""
         self.stream.close()
 
     def __bool__(self) -> bool:

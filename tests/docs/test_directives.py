@@ -17,7 +17,7 @@ pytest.importorskip("sphinx")
 
 ROOT = Path(__file__).parents[2]
 EXTENSIONS = ROOT / "docs" / "_ext"
-LINES_AT_MOST = 1100  # of all the extensions, without docstrings and comments
+LINES_AT_MOST = 1200  # of all the extensions, without docstrings and comments
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +160,12 @@ def test_a_machine_of_ours_is_drawn_from_its_class(extensions):
 
 
 def test_every_module_is_on_the_map(extensions):
-    drawing = extensions("map").drawn()
+    charts = extensions("map")
+    drawing = charts.drawn()
     for path in (ROOT / "microquart").rglob("*.py"):
+        folder = path.parent.relative_to(ROOT / "microquart")
+        if ".".join(folder.parts) in charts.FOLDED:
+            path = path.with_name("__init__.py")
         file = path.relative_to(ROOT).with_suffix("").as_posix()
         assert f"source/{file}.html" in drawing
 
