@@ -233,8 +233,9 @@ async def rest_in_time(
 
     A scope of anyio's could not be put around those any more.
     """
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with limit:
             await saying
     except TimeoutError:
         if not limit.expired():

@@ -150,7 +150,7 @@ class Serving(Pipeline):
         Another server tells of the stop when it has ended all requests.
         """
         told: Event | None = self.state.get("microquart.shutdown")
-        if told is not None and self.event_class is Serving.event_class:
+        if told is not None and self.event_class is anyio.Event:
             return told
         return self.event_class()
 

@@ -685,6 +685,7 @@ class H1Connection:
             if isinstance(error, ProtocolError)
             else error.error_status_hint
         )
+        self.service.refuse(f"{status} {_PHRASES[status]}")
         stream, self._stream = self._stream, None
         if stream is not None and stream.state != "done":
             stream.leave()

@@ -133,8 +133,10 @@ class H2Connection:
                     self._handle(event)
         except ProtocolError as error:
             self.h2.close_connection(error.code, str(error).encode())
+            self._note_refusal(error.code)
             self._end()
-        except h2.exceptions.ProtocolError:
+        except h2.exceptions.ProtocolError as error:
+            self._note_refusal(error.error_code)
             self._end()  # h2 has written its GOAWAY
         else:
             self._after_frames()
@@ -185,6 +187,7 @@ class H2Connection:
         if head_since is not None and _over(
             now - head_since, limits.header_timeout
         ):
+            self.service.refuse("HTTP/2 head that did not come in time")
             self._close()
             self._leave()
             return
@@ -330,8 +333,10 @@ class H2Connection:
             stream = self._make_stream(number, head)
         except ProtocolError as error:
             if error.code:
+                self._note_refusal(error.code)
                 self._reject(number, ended)
             else:
+                self.service.refuse(f"HTTP/2 {error.status}")
                 self._answer(number, error.status, ended)
             return
         self._open(number, head, stream)
@@ -457,8 +462,12 @@ class H2Connection:
             self._reset(flow, ErrorCodes.NO_ERROR)
         # The peer of a WebSocket ends its side too, a little later.
 
+    def _note_refusal(self, code: int) -> None:
+        self.service.refuse(f"HTTP/2 {ErrorCodes(code).name}")
+
     def _break(self, flow: Flow, code: int) -> None:
         """End a stream for an error of the peer."""
+        self._note_refusal(code)
         self._reset(flow, code)
         self._lose(flow)
         self._budgets.errors.spend(self.now)

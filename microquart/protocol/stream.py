@@ -12,6 +12,7 @@ in the table is an error of the application's, and nothing of it is sent.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeAlias
@@ -75,6 +76,13 @@ class Service:
     proxied: Callable[[Peer, FieldList], Proxied] | None = None
     prior_knowledge: bool = True  # HTTP/2 on a port in clear
     websockets: bool = True
+    # What was refused, by a limit or a rule, and how often: a shell tells it
+    # from time to time, so that an attack does not fill the log.
+    refused: Counter[str] = field(default_factory=Counter[str])
+
+    def refuse(self, what: str) -> None:
+        """Take note of something that is refused."""
+        self.refused[what] += 1
 
 
 class Transport(Protocol):

@@ -362,6 +362,7 @@ class WebSocketStream(Stream):
         reason = event.reason or ""
         if event.code == CloseReason.MESSAGE_TOO_BIG:
             reason = "the message is too large"
+        self.connection.service.refuse(f"WebSocket {int(event.code)}")
         if self.ws.state is ConnectionState.OPEN:
             self._write(self.ws.send(CloseConnection(event.code, reason)))
         self._depart(int(event.code), reason)

@@ -154,14 +154,22 @@ class Shells:
         for shell in list(self.open):
             with self.guarded(shell):
                 self._expire(shell, now)
+        self._tell_refused()
         if self._has_lingered(now):
             for scope in self.joining.values():
                 scope.cancel()
 
+    def _tell_refused(self) -> None:
+        refused = self.service.refused
+        if refused:
+            told = (f"{what} ({count})" for what, count in refused.items())
+            logger.info("refused: %s", ", ".join(told))
+            refused.clear()
+
     def _expire(self, shell: Shell, now: float) -> None:
         pace = shell.stalled
         if pace is not None and self._reads_slowly(shell, pace, now):
-            logger.debug("a client did not read in time")
+            self.service.refuse("client that did not read in time")
             shell.abort()
         elif shell.connection is not None:
             shell.connection.expire(now)
@@ -189,6 +197,7 @@ class Shells:
 
     def shutdown(self, now: float) -> None:
         """Tell every connection that the server ends."""
+        self._tell_refused()
         self.stopping = True
         self.stopped_at = now
         for shell in list(self.open):

@@ -81,6 +81,61 @@ def read_all(client: socket.socket) -> None:
         pass
 
 
+# -- what was refused stands in the log, however often it happens --
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(
+    (0, 0, 0, 4, 0, 0, 0, 0, 0)
+)
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+LARGE = b"\x81\xfe" + (2000).to_bytes(2, "big") + bytes(4)
+REFUSED = {
+    "a head without a host": (
+        b"GET / HTTP/1.1\r\n\r\n",
+        "400 Bad Request",
+    ),
+    "a head that is too large": (
+        GET[:-2] + b"X: " + b"x" * 70_000 + b"\r\n\r\n",
+        "431 Request Header Fields Too Large",
+    ),
+    "a head that does not come": (GET[:-2], "408 Request Timeout"),
+    "a ping of nine bytes": (
+        PREFACE + bytes((0, 0, 9, 6, 0, 0, 0, 0, 0)) + bytes(9),
+        "HTTP/2 FRAME_SIZE_ERROR",
+    ),
+    "a message that is too large": (UPGRADE + LARGE, "WebSocket 1009"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_what_is_refused_stands_in_the_log(case, loop_name, caplog):
+    caplog.set_level("INFO", "microquart.server")
+    said, told = REFUSED[case]
+    async with running(
+        greeting, header_timeout=0.1, ws_max_message_size=1000
+    ) as server:
+        with anyio.fail_after(5):
+            for _ in range(2):
+                async with await server.connect() as client:
+                    await client.send(said)
+                    await hear(client)
+    lines = [each for each in caplog.messages if each.startswith("refused")]
+    one, two = f"refused: {told} (1)", f"refused: {told} (2)"
+    assert lines in ([two], [one, one])  # a sweep may come in between
+
+
+async def greeting(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await receive()
+    else:
+        await hello(scope, receive, send)
+
+
 # -- an upload that its view does not read on --
 
 
