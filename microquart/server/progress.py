@@ -30,7 +30,9 @@ class Watch:
 
     def __init__(self, peer: socket.socket, patience: float) -> None:
         self._poll = select.poll()
-        self._poll.register(peer.fileno(), _ENDED)
+        number = peer.fileno()
+        if number >= 0:  # or else it is closed, or only in memory
+            self._poll.register(number, _ENDED)
         self._patience = patience
         self._waited = 0.0
 

@@ -166,6 +166,9 @@ class Wire(asyncio.Transport):
     def getsockname(self) -> tuple[str, int]:
         return self._ends.server
 
+    def fileno(self) -> int:
+        return -1
+
     def getsockopt(self, *args: int) -> bytes:
         raise OSError("there is no socket")
 

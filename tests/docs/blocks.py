@@ -51,6 +51,7 @@ TEXT = {
     "html+jinja",
     "ini",
     "javascript",
+    "mermaid",  # test_readme.py compares it with a trace
     "nginx",
     "sql",
     "text",

@@ -1,5 +1,7 @@
 """Says at the end how many blocks of the documentation ran."""
 
+import sys
+
 import pytest
 
 from tests.docs.blocks import Count
@@ -9,6 +11,12 @@ COUNT = pytest.StashKey[Count]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[COUNT] = Count()
+
+
+@pytest.fixture(autouse=True)
+def _no_app_of_other_tests() -> None:
+    """A page imports its own ``app``, not one that a test has left."""
+    sys.modules.pop("app", None)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ NOT_RUN = {
     "pip": "it wants the network",
 }
 # Programs that a page may need, and a machine may lack.
-OF_OTHERS = {"curl", "h2load", "nghttp", "openssl", "nginx"}
+OF_OTHERS = {"curl", "h2load", "nc", "nghttp", "openssl", "nginx"}
 
 # On a terminal curl shows no progress.
 AS_ON_A_TERMINAL = """curl() { case " $* " in
