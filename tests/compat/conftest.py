@@ -10,6 +10,7 @@ from importlib import import_module
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from blinker import NamedSignal
 
 # What runs a test: Quart knows asyncio alone.
 RUNS = [
@@ -84,3 +85,13 @@ def app(quart):
 @pytest.fixture
 def client(app):
     return app.test_client()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_listens_yet(request):
+    """Leave behind the receivers of tests whose garbage still lives."""
+    if "quart" in request.fixturenames:
+        quart = request.getfixturevalue("quart")
+        for signal in vars(quart.signals).values():
+            if isinstance(signal, NamedSignal):
+                signal._clear_state()

@@ -9,7 +9,7 @@ from tests.server.attacks import h2, siege
 LOOPS = ["asyncio", "uvloop", "trio"]
 
 
-@pytest.fixture(scope="package", params=LOOPS)
+@pytest.fixture(scope="module", params=LOOPS)
 def target(request: pytest.FixtureRequest) -> Iterator[siege.Target]:
     options = ("--loop", request.param, *siege.OPTIONS)
     with siege.besieged(*options) as target:

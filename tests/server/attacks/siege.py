@@ -200,7 +200,8 @@ def besieged(
         log.join(TIMEOUT)
         said = "".join(target.said)
         assert "Traceback" not in said, said
-        assert process.popen.wait(TIMEOUT) == 0
+        code = process.popen.wait(TIMEOUT)
+        assert code == 0, (code, said[-1500:])
 
 
 def until(fact: Callable[[], bool]) -> bool:
