@@ -160,7 +160,7 @@ class Context:
 
     conversation: Conversation  # the request, or the websocket
     websocket: Websocket | None = None
-    way: Way | None
+    way: Way | None = None
     preserved = False  # left pushed, for the test client or a debugger
     flashes: list[tuple[str, str]] | None = None
     # The hook or error handler whose value became the response.
@@ -177,7 +177,6 @@ class Context:
         session: SessionMixin | None = None,
     ) -> None:
         self.app = app
-        self.way = None
         self.request: Request | None = None
         if request_websocket is not None:
             self.conversation = request_websocket

@@ -76,11 +76,6 @@ class Parser(Protocol):
     by piece, a chunk's size, data and end apart.
     """
 
-    @property
-    def their_state(self) -> object:
-        """Where the client stands, for X-ray."""
-        ...
-
     def receive_data(self, data: bytes) -> None:
         """Take what has arrived; ``b""``: the client will send no more."""
         ...

@@ -594,6 +594,7 @@ class H2Connection:
                 self._reset(flow, ErrorCodes.NO_ERROR)
             return
         if is_stuck(flow, self.limits, now):
+            self.service.refuse("HTTP/2 client that did not read in time")
             self._reset(flow, ErrorCodes.CANCEL)
             self._lose(flow)
         elif is_starved(flow, self.limits, now):
@@ -603,6 +604,7 @@ class H2Connection:
 
     def _time_out(self, flow: Flow) -> None:
         """The content did not come in time."""
+        self.service.refuse("HTTP/2 408")
         if flow.stream.state == "waiting":
             self._answer(flow.number, 408, False)
             self._drop(flow)

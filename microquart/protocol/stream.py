@@ -168,6 +168,10 @@ class Stream:
         """
         raise NotImplementedError
 
+    def misses(self, message: SendMessage) -> bool:
+        """Whether an application is told that its peer left meanwhile."""
+        return True
+
     def end(self, failed: bool) -> None:
         """Complete what the application, which has returned, left open."""
         raise NotImplementedError

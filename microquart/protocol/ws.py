@@ -177,6 +177,10 @@ class WebSocketStream(Stream):
     def farewell(self) -> tuple[object, ...]:
         return self._departure or ()
 
+    def misses(self, message: SendMessage) -> bool:
+        # What came with the handshake is to be heard first.
+        return message["type"] != "websocket.accept"
+
     @property
     def agreed(self) -> bool:
         return self.ws.state is ConnectionState.CLOSED

@@ -63,9 +63,9 @@ class AnyioCall:
         shell.settle()
         while stream.blocked or shell.writing:
             if stream.gone:
-                if message["type"] == "websocket.accept":
-                    return  # what came with the handshake is to be heard
-                raise ClientDisconnected
+                if stream.misses(message):
+                    raise ClientDisconnected
+                return
             await self._news.wait()
 
     def wake(self) -> None:

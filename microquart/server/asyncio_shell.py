@@ -59,9 +59,9 @@ class AsyncioCall:
         shell.flush(stream.sent - sent)
         while stream.blocked or shell.writing_paused or shell.broken(stream):
             if stream.gone:
-                if message["type"] == "websocket.accept":
-                    return  # what came with the handshake is to be heard
-                raise ClientDisconnected
+                if stream.misses(message):
+                    raise ClientDisconnected
+                return
             await self._news()
 
     def wake(self) -> None:
@@ -109,7 +109,7 @@ class AsyncioShell(asyncio.Protocol):
         self._socket: socket.socket
         self._first = b""
         self._reading_paused = False
-        self._looking: asyncio.TimerHandle | None = None
+        self._looks = False  # whether the peer leaves meanwhile
         self._eof_sent = False
         self._unflushed = 0
         self._flushing = False
@@ -297,30 +297,28 @@ class AsyncioShell(asyncio.Protocol):
 
     def _pause_reading(self, paused: bool) -> None:
         self._reading_paused = paused
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
         if self._transport.is_closing():
             return
-        if paused:
-            self._transport.pause_reading()
-            limits = self.server.service.limits
-            watch = Watch(self._socket, limits.half_close_timeout)
-            self._look_after(watch)
-        else:
+        if not paused:
             self._transport.resume_reading()
-
-    def _look_after(self, watch: Watch) -> None:
-        """Look whether a peer leaves of whom nobody reads."""
-        self._looking = self.loop.call_later(LOOK, self._look, watch)
-
-    def _look(self, watch: Watch) -> None:
-        if self._transport.is_closing():
             return
+        self._transport.pause_reading()
+        if not self._looks:  # it ends by itself: pauses are many and short
+            self._looks = True
+            self.loop.call_later(LOOK, self._look, None)
+
+    def _look(self, watch: Watch | None) -> None:
+        """Look whether a peer leaves of whom nobody reads."""
+        if self._transport.is_closing() or not self._reading_paused:
+            self._looks = False
+            return
+        if watch is None:
+            patience = self.server.service.limits.half_close_timeout
+            watch = Watch(self._socket, patience)
         if watch.has_left():
             self._transport.abort()
         else:
-            self._look_after(watch)
+            self.loop.call_later(LOOK, self._look, watch)
 
     def _wake_all(self) -> None:
         for call in self.running.values():

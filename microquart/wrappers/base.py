@@ -95,16 +95,14 @@ class BaseRequestWebsocket(RequestFields):
     # ``.example.com``: with its subdomains.  None: any.
     trusted_hosts: Sequence[str] | None = None
 
-    # What has a value here is looked up slower than what has none: this
-    # is looked at in each request, and set by ``__init__``.
-    url_rule: Rule | None
-    view_args: dict[str, Any] | None
-    routing_exception: Exception | None
-    # The client has gone.
-    gone: bool
-    # Set by the gateway: ends the view, at its next ``await``.
-    cancel: Callable[[], object] | None
+    url_rule: Rule | None = None
+    view_args: dict[str, Any] | None = None
+    routing_exception: Exception | None = None
 
+    # The client has gone.
+    gone = False
+    # Set by the gateway: ends the view, at its next ``await``.
+    cancel: Callable[[], object] | None = None
     _shields = 0
     _cancels_late = False
     _departure: Event | None = None
@@ -130,9 +128,6 @@ class BaseRequestWebsocket(RequestFields):
         if root or path[:1] != "/" or path[1:2] == "/":
             path = path_below(root or "", path)
         self.path = path
-        self.url_rule = self.view_args = self.routing_exception = None
-        self.gone = False
-        self.cancel = None
 
     def __repr__(self) -> str:
         try:

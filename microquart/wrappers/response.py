@@ -193,7 +193,7 @@ class Response(ResponseFields):
         mimetype: str | None,
         content_type: str | None,
     ) -> None:
-        self.headers = headers or ()
+        self.headers = () if headers is None else headers
         if content_type is not None:
             self.headers["Content-Type"] = content_type
         elif mimetype is not None:
@@ -221,8 +221,7 @@ class Response(ResponseFields):
 
     def held(self) -> bytes | None:
         """Return the whole body, or None if it is not in memory."""
-        body = self._body
-        if body is None and self.data_body_class is DataBody:
+        if self._body is None and self.data_body_class is DataBody:
             return self._data
         body = self.response
         return body.piece if isinstance(body, DataBody) else None

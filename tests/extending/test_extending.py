@@ -201,7 +201,9 @@ def test_the_protocol_is_offered_with_renewed_certificates(nine, certificates):
     nine.popen.send_signal(signal.SIGHUP)
     nine.wait_for("certificate")
     said = b"GET /hello?name=Ada\n"
-    assert exchange(nine, certificates, "http/0.9", said)[1] != b""
+    agreed, answer = exchange(nine, certificates, "http/0.9", said)
+    assert agreed == "http/0.9"
+    assert answer != b""
     assert nine.stop() == 0
 
 

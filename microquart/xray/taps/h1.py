@@ -67,7 +67,8 @@ class TappedH1(H1Connection):
             event = next_event()
             if isinstance(event, h11.Event):
                 self._saw(event)
-            self._moves("client", made.their_state, self.request)
+            if isinstance(made, h11.Connection):
+                self._moves("client", made.their_state, self.request)
             return event
 
         Swaps().attribute(made, "next_event", tapped)
