@@ -14,7 +14,7 @@ from microquart.server.settings import Settings
 
 HOST, PORT = "127.0.0.1", 8000
 
-LIMITS = "Limits, in bytes, seconds and counts (none turns off some)"
+LIMITS = "Limits, in bytes, seconds and counts (none turns one off)"
 
 # A limit that is turned off: click's None means that nothing was given.
 OFF = "none"
@@ -113,7 +113,10 @@ def _options() -> Iterator[Function]:
         hints = get_type_hints(kind)
         for each in fields(kind):
             if hints[each.name] is not Limits:
-                yield _option(each, hints[each.name], kind is Limits)
+                hint = hints[each.name]
+                if each.name in kind.ENDS:
+                    hint = hint | None
+                yield _option(each, hint, kind is Limits)
 
 
 def _option(each: "Field[Any]", hint: Any, limit: bool) -> Function:
@@ -154,7 +157,7 @@ def _type(hint: Any) -> dict[str, Any]:
             if Path in get_args(hint):
                 return {"multiple": True, "type": click.Path(path_type=Path)}
             return {"multiple": True, "metavar": "ADDRESS"}
-        kinds = tuple(number(kind, False) for kind in get_args(hint))
+        kinds = tuple(number(kind, optional) for kind in get_args(hint))
         return {"type": kinds, "metavar": "COUNT RATE"}
     if hint in (int, float):
         return {"type": number(hint, optional), "metavar": "NUMBER"}
@@ -212,17 +215,21 @@ def settings_from(ctx: click.Context) -> Settings:
     Raises:
         UsageError: ``--bind`` was given together with ``--host``, ``--port``.
     """
-    given = {
-        param.name: ctx.params[param.name]
+    values = {
+        param.name: _value(param, ctx.params[param.name])
         for param in ctx.command.params
         if isinstance(param, Setting)
         and param.name
         and _rank(ctx, param.name) < UNSAID
     }
-    values = {name: None if v == OFF else v for name, v in given.items()}
     if chosen := bind(ctx):
         values["bind"] = chosen
     return Settings().with_values(**values)
+
+
+def _value(param: Setting, given: Any) -> object:
+    off = OFF in given if param.nargs > 1 else given == OFF
+    return None if off else given
 
 
 def bind(ctx: click.Context) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -203,6 +202,8 @@ def run(ctx: click.Context, app: ASGIApplication, settings: Settings) -> int:
 
 
 def chosen_token() -> str:
+    import secrets
+
     return os.environ.setdefault(TOKEN, secrets.token_urlsafe(16))
 
 

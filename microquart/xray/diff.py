@@ -22,6 +22,8 @@ VOLATILE = {
     "loop": ("ms",),
 }
 ADDRESSES = ("client", "peer")
+# By which a span is known.
+IDENTITY = ("at", "stage", "kind", "qualname")
 
 MARK = re.compile(r"(<redacted \d+ B) #[0-9a-f]{4}>")
 PORT = re.compile(r":\d+$")
@@ -36,11 +38,46 @@ class Difference:
 
     def __str__(self) -> str:
         pair = ("-", self.before), ("+", self.after)
-        return "\n".join(
-            f"{sign} {place(record)} {sentence(record)}".rstrip()
+        words = {
+            sign: f"{place(record)} {sentence(record)}".rstrip()
             for sign, record in pair
             if record is not None
+        }
+        if words.get("-") == words.get("+"):
+            for sign, record in pair:
+                words[sign] += f"  {self._rest(record)}"
+        return "\n".join(f"{sign} {said}" for sign, said in words.items())
+
+    def _rest(self, record: Record | None) -> str:
+        """Say what the one has and the other has not."""
+        both = [items(each) for each in (self.before, self.after)]
+        own = items(record)
+        return ", ".join(
+            item for item in own if not all(item in each for each in both)
         )
+
+
+def items(record: Record | None) -> list[str]:
+    """Return the data of a record in pieces, each field for itself."""
+    if record is None:
+        return []
+    pieces = []
+    for key, value in record.data.items():
+        fields = value if key in ("headers", "hpack") else None
+        if isinstance(fields, list):
+            pieces += [": ".join(field_of(each)) for each in fields]
+        else:
+            pieces.append(f"{key}={value}")
+    return pieces
+
+
+def field_of(field: object) -> tuple[str, str]:
+    match field:
+        case [str(name), str(value)]:
+            return name, value
+        case {"name": str(name), "value": str(value)}:
+            return name, value
+    return "", str(field)
 
 
 def place(record: Record) -> str:
@@ -91,11 +128,18 @@ def keys_of(records: Sequence[Record]) -> list[str]:
         conn = number(numbers["conn"], record.conn)
         req = number(numbers["req"], record.req)
         if record.ph == "B" and record.span is not None:
-            begun[record.span] = own
+            begun[record.span] = identity(record)
         parent = begun.get(record.parent or -1, "")
         where = (record.ph, conn, req, record.stream, record.dir)
         keys.append(json.dumps([where, parent, own], default=str))
     return keys
+
+
+def identity(record: Record) -> str:
+    """Return which span it is: whatever differs in it, that in it is the
+    same."""
+    told = [record.data.get(key) for key in IDENTITY]
+    return " ".join(map(str, [record.name, *told]))
 
 
 def number(known: dict[str, int], name: str | None) -> int | None:

@@ -23,6 +23,7 @@ from microquart.server.tls import ServerContext
 from microquart.xray.clients import Client
 from microquart.xray.install import install
 from microquart.xray.swaps import Swaps
+from microquart.xray.taps.hello import HELLO
 from microquart.xray.tracer import Tracer
 
 SETTINGS = Settings(access_log=False)
@@ -46,8 +47,13 @@ class Handshake:
     """Stands for an ``ssl.SSLObject`` that has shaken hands."""
 
     def __init__(
-        self, alpn: str | None, version: str | None, suite: int | None
+        self,
+        alpn: str | None,
+        version: str | None,
+        suite: int | None,
+        sni: str | None = None,
     ) -> None:
+        self.sni = sni
         self._alpn = alpn
         self._version = version
         self.context = ServerContext()
@@ -89,6 +95,7 @@ class Wire(asyncio.Transport):
         self._read = 0
         self._waiting: deque[bytes] = deque()  # b"": the end
         self._news = asyncio.Event()
+        HELLO.set({"sni": None if ends.tls is None else ends.tls.sni})
         self.shell = AsyncioShell(server, None)
         self.shell.connection_made(self)
 
@@ -151,6 +158,9 @@ class Wire(asyncio.Transport):
     ) -> None:
         """Whatever is written has been taken."""
 
+    def set_read_buffer_limits(self, **limits: int) -> None:
+        """Nothing is read ahead."""
+
     def get_write_buffer_size(self) -> int:
         return 0
 
@@ -188,7 +198,7 @@ class Wire(asyncio.Transport):
 
 
 class Taps:
-    """The taps of one server, which can be put in anew."""
+    """The taps of one server, put in once it is made."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
@@ -196,10 +206,6 @@ class Taps:
 
     def install(self, server: Shells) -> None:
         self._swaps = install(self._tracer, server=server)
-
-    def renew(self, server: Shells) -> None:
-        self.remove()
-        self.install(server)
 
     def remove(self) -> None:
         self._swaps.remove()
@@ -280,8 +286,6 @@ async def traced(app: ASGIApplication, client: Client, tracer: Tracer) -> None:
     taps = Taps(tracer)
     try:
         async with hosted(app, taps.install) as host:
-            # Starlette makes its middleware when it starts.
-            taps.renew(host.server)
             await ask(host, client)
     finally:
         taps.remove()

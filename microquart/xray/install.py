@@ -1,10 +1,12 @@
 """Where the taps go, and how they come out again."""
 
+from collections.abc import Callable
+
 from microquart.app import Quart
 from microquart.server.shells import Shells
 from microquart.xray.swaps import Swaps
 from microquart.xray.taps.app import tap_app
-from microquart.xray.taps.asgi import AsgiTap, LifeTap, links, tap_onion
+from microquart.xray.taps.asgi import AsgiTap, LifeTap, Onion, links
 from microquart.xray.taps.shells import tap_shells
 from microquart.xray.tracer import Tracer
 
@@ -23,14 +25,14 @@ def install(
     swaps = Swaps()
     if server is not None:
         tap_shells(tracer, swaps, server)
-        _tap_below(tracer, swaps, server.app)
-        outer = AsgiTap(tracer, server.app, "server", outermost=True)
+        look = _tap_below(tracer, swaps, server.app)
+        outer = AsgiTap(tracer, server.app, "server", True, look)
         swaps.attribute(server, "app", outer)
         return swaps
     ours = [link for link in chain_of(app) if isinstance(link, Quart)]
     if not ours:
         raise TypeError(f"{app!r} is no application of microquart's")
-    tap_onion(tracer, swaps, ours[0])
+    Onion(tracer, swaps, ours[0])
     tap_app(tracer, swaps, ours[0])
     outer = AsgiTap(tracer, ours[0].asgi_app, "server", outermost=True)
     swaps.attribute(ours[0], "asgi_app", outer)
@@ -47,11 +49,15 @@ def chain_of(app: object) -> list[object]:
     return [app, *(inner for _, _, inner in links(app))]
 
 
-def _tap_below(tracer: Tracer, swaps: Swaps, app: object) -> None:
-    chain = chain_of(app)
-    tap_onion(tracer, swaps, app)
-    for link in chain:
-        if isinstance(link, Quart):
-            tap_app(tracer, swaps, link)
-            life = LifeTap(tracer, link.asgi_app)
-            swaps.attribute(link, "asgi_app", life)
+def _tap_below(
+    tracer: Tracer, swaps: Swaps, app: object
+) -> Callable[[], object] | None:
+    """Put the taps in; return what looks for further skins, if any may be
+    made later."""
+    ours = [link for link in chain_of(app) if isinstance(link, Quart)]
+    onion = Onion(tracer, swaps, app)
+    for link in ours:
+        tap_app(tracer, swaps, link)
+        life = LifeTap(tracer, link.asgi_app)
+        swaps.attribute(link, "asgi_app", life)
+    return None if ours else onion.look

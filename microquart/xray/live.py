@@ -13,12 +13,10 @@ is this server.  It answers GET and one WebSocket, and executes nothing.
 import os
 import re
 import secrets
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hmac import compare_digest
 from importlib.resources import files
-from pathlib import Path
 
 import anyio
 from anyio.abc import TaskStatus
@@ -32,10 +30,11 @@ from microquart.server.settings import Settings, stopping_soon
 from microquart.wrappers import Response
 from microquart.xray.exports import jsonl
 from microquart.xray.feed import Feed
+from microquart.xray.listings import listing
+from microquart.xray.places import place_of
 from microquart.xray.tracer import Tracer
 
 TICK = 0.05  # seconds between two looks at what is new
-AROUND = 6  # lines of a listing before and after the one
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -54,7 +53,6 @@ FIELDS = {
 
 LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 EDITOR = "vscode://file{path}:{line}"
-PLACE = re.compile(r"(.+\.py):(\d+)")
 
 Judge = Callable[[str], bool]
 
@@ -107,8 +105,11 @@ def make_page(tracer: Tracer, feed: Feed, token: str, is_ours: Judge) -> Quart:
     @page.get("/<token>/source")
     async def source(token: str) -> dict[str, object]:
         where = request.args.get("at", "")
+        if not where:
+            name, way = request.args.get("name", ""), request.args.get("dir")
+            where = place_of(name, way or "", tracer.trio) or ""
         # Only what is in the trace: nobody reads other files by this.
-        if not any(record.src == where for record in tracer.records):
+        elif not any(record.src == where for record in tracer.records):
             abort(404)
         found = listing(where)
         return found if found is not None else abort(404)
@@ -142,36 +143,6 @@ def origins(host: str) -> tuple[str, str]:
 def head_of(tracer: Tracer) -> dict[str, object]:
     editor = os.environ.get("MICROQUART_EDITOR", EDITOR)
     return {**tracer.head(), "editor": editor}
-
-
-def listing(where: str) -> dict[str, object] | None:
-    """Return the lines round one of a Python file, and its whole path.
-
-    ``where`` is ``file:line``, the file as seen from here or from where it
-    was imported.
-    """
-    match = PLACE.fullmatch(where)
-    path = match and path_of(match[1])
-    if not match or not path:
-        return None
-    number = int(match[2])
-    first = max(number - AROUND, 1)
-    lines = path.read_text("utf-8", "replace").splitlines()
-    shown = lines[first - 1 : number + 2 * AROUND]
-    return {
-        "path": str(path),
-        "line": number,
-        "first": first,
-        "lines": shown,
-    }
-
-
-def path_of(name: str) -> Path | None:
-    for root in (os.getcwd(), *sys.path):
-        path = Path(root, name)
-        if path.is_file():
-            return path.resolve()
-    return None
 
 
 # -- the server --

@@ -148,7 +148,7 @@ class Side:
 
     def _line(self, folded: bool = False) -> Steps[bytes]:
         """Take a line; it is secret if it goes on with one that was."""
-        line = b""
+        line, plain = b"", True
         while not line.endswith(b"\n"):
             yield from self._more()
             seen, start = len(line), self.at
@@ -157,15 +157,22 @@ class Side:
             if len(line) > LONGEST:
                 self.at = start
                 raise ValueError("an endless line")
-            if folded and line[:1] in (b" ", b"\t"):
+            if line in self.talk.secrets.lines:
+                continue
+            goes_on = line[:1] in (b" ", b"\t")
+            if folded and goes_on:
                 spans: Iterable[Span] = [(0, len(line.rstrip(b"\r\n")))]
             else:
                 spans = self.talk.secrets.in_line(line.decode("latin-1"))
+            plain = plain and not goes_on
             for first, stop in spans:
+                plain = False
                 first = max(first, seen)
                 if first < stop:
                     place = slice(first - seen + start, stop - seen + start)
                     self.output[place] = FILLER * (stop - first)
+        if plain:
+            self.talk.secrets.lines.remember(line, len(line))
         return line
 
     def _head(self) -> Steps[list[bytes]]:

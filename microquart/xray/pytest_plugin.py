@@ -1,6 +1,8 @@
 """``pytest --xray-on-failure``: the trace of each test that fails.
 
-This is only the option; what it does is imported when it is given.
+This is only the option; what it does is imported when it is given.  Installed,
+the file is the module ``pytest_microquart``: pytest imports that in each of
+its runs, and nothing else of this package.
 """
 
 import pytest

@@ -41,6 +41,7 @@ class Record:
     src: str | None = None
     """``file:line`` of the code that it is about."""
     task: str | None = None
+    """The task or thread, ``call r7``; none in a callback of the loop."""
     data: Data = field(default_factory=dict[str, object])
     """What the vocabulary says of this name; JSON's types only."""
     raw: Octets | None = None

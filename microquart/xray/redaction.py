@@ -9,16 +9,22 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from microquart.xray.octets import Body, Octets, body_of
 from microquart.xray.record import Data, Record
-from microquart.xray.secrecy import Secrets
+from microquart.xray.secrecy import Harmless, Secrets
 
 # How many octets of each body stay, as a preview.
 PREVIEW = 4 * 1024
 
+# The fields that say what a body is.
+DESCRIBE = ("content-type", "content-encoding")
+
 # The opcodes of frames that begin a message, and that go on with one.
 MESSAGES = ("TEXT", "BINARY", "CONTINUATION")
+
+HARMLESS = frozenset([int, bool, float, type(None)])
 
 MARK = re.compile(r"<redacted \d+ B #[0-9a-f]{4}>")
 
@@ -42,6 +48,7 @@ class Redactor:
         self.octets = Octets(self.secrets, bodies)
         self.previews = Previews(self.secrets, bodies)
         self.salt = salt or secrets.token_bytes(16)
+        self._harmless = Harmless[tuple[str, str]]()
 
     @property
     def names(self) -> list[str]:
@@ -50,12 +57,15 @@ class Redactor:
         return [*fields, *(f"{key}=" for key in sorted(self.secrets.keys))]
 
     def record(self, record: Record) -> Record:
-        if record.name.startswith("net."):
+        layer = record.name[:3]
+        if layer == "net":
             record.raw = self.octets.shown(record)
-        elif record.name.startswith(("asgi.", "ws.")):
+        elif layer == "asg" or layer == "ws.":
             record.raw = self.previews.shown(record)
-        if record.data:
-            record.data = self._object(record.data)
+        for value in record.data.values():
+            if not is_harmless(value):
+                record.data = self._object(record.data)
+                break
         return record
 
     def mark(self, value: str) -> str:
@@ -87,9 +97,10 @@ class Redactor:
     def _object(self, data: Mapping[str, object]) -> Mapping[str, object]:
         if "octets" in data and "name" in data:
             return self._representation(data)
-        if all(map(is_harmless, data.values())):
-            return data
-        return {key: self._value(value) for key, value in data.items()}
+        return {
+            key: value if is_harmless(value) else self._value(value)
+            for key, value in data.items()
+        }
 
     def _value(self, value: object) -> object:
         if isinstance(value, str):
@@ -99,15 +110,22 @@ class Redactor:
         return self._object(value) if isinstance(value, dict) else value
 
     def _items(self, items: Sequence[object]) -> list[object]:
-        match items:
-            case [str() as name, str() as value]:  # a field, perhaps
+        if len(items) == 2:
+            name, value = items
+            if isinstance(name, str) and isinstance(value, str):
+                # A field, perhaps.
                 return [name, self._field(name, value)]
         return [self._value(item) for item in items]
 
     def _field(self, name: str, value: str) -> str:
+        if (name, value) in self._harmless:
+            return value
         if self.secrets.is_field(name):
             return self.mark(value)
-        return self.text(value)
+        shown = self.text(value)
+        if shown == value:
+            self._harmless.remember((name, value), len(name) + len(value))
+        return shown
 
     def _representation(self, data: Mapping[str, object]) -> dict[str, object]:
         """Redact a field of HPACK, with its octets if it is secret."""
@@ -127,7 +145,7 @@ def is_harmless(value: object) -> bool:
     """
     if isinstance(value, str):
         return "=" not in value and "@" not in value
-    return not isinstance(value, list | tuple | dict)
+    return type(value) in HARMLESS
 
 
 class Previews:
@@ -158,12 +176,10 @@ class Previews:
 
     def _begin(self, key: tuple[object, ...], data: Data) -> None:
         fields: dict[bytes, bytes] = {}
-        match data.get("headers"):
-            case [*pairs]:
-                for pair in pairs:
-                    match pair:
-                        case [str(name), str(value)]:
-                            fields[name.lower().encode()] = value.encode()
+        headers: Any = data.get("headers") or ()  # as the taps have them
+        for name, value in headers:
+            if name.lower() in DESCRIBE:
+                fields[name.lower().encode()] = value.encode()
         self.open[key] = body_of(self.secrets, fields, self.bodies)
 
     def _end(self, req: str | None) -> None:

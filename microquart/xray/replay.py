@@ -119,7 +119,7 @@ def kind_of(record: Record) -> Kind | None:
             return "accept"
         case "net.recv":
             return "recv"
-        case "timer.fire":
+        case "timer.fire" if record.data.get("what") != "socket":
             return "timer"
         case "net.close":
             return "close"
@@ -217,11 +217,6 @@ class Player:
         self.tracer = tracer
         self.slow = slow
         self.names = {record.name for record in recorded}
-        self.skins = {
-            record.data.get("at")
-            for record in recorded
-            if record.name == "asgi.app"
-        } - {"server"}
         self.wires: dict[str, Wire] = {}
         self.seen = Counter[str]()  # records, by connections of the replay
         self.taps = Taps(tracer)
@@ -233,8 +228,8 @@ class Player:
         self.tracer.sinks.append(self._saw)
         try:
             async with hosted(self.app, self._made) as host:
-                if self.skins or not self._early:
-                    self.taps.renew(host.server)
+                if not self._early:
+                    self.taps.install(host.server)
                 await self._play(host, steps)
                 if "lifespan.shutdown" not in self.names:
                     self.taps.remove()
@@ -244,11 +239,10 @@ class Player:
 
     @property
     def _early(self) -> bool:
-        """Whether the start was recorded; of a foreign application that is
-        told by what it had made only then."""
-        if "app.stage" in self.names:
-            return "lifespan.startup" in self.names
-        return not self.skins
+        """Whether the start was recorded, if that would be told."""
+        return (
+            "lifespan.startup" in self.names or "app.stage" not in self.names
+        )
 
     async def _play(self, host: Host, steps: Sequence[Step]) -> None:
         for step in steps:
@@ -372,7 +366,9 @@ def handshake_of(ready: Record) -> Handshake:
     told = {k: v for k, v in ready.data.items() if isinstance(v, str)}
     suite = told.get("cipher")
     number = None if suite is None else int(suite, 16)
-    return Handshake(told.get("alpn"), told.get("version"), number)
+    return Handshake(
+        told.get("alpn"), told.get("version"), number, told.get("sni")
+    )
 
 
 def pair_of(address: object) -> tuple[str, int] | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 from urllib.parse import unquote_plus
 
 FIELDS = (
@@ -36,6 +37,21 @@ CUT_AUTHORITY = re.compile(r"""://([^/?#\s"'<>]*)$""")
 PARTS = re.compile(r"[\[\].]+")
 
 Span = tuple[int, int]
+T = TypeVar("T")
+
+# How much is remembered, and how long, in characters, each may be.
+REMEMBERED, SHORT = 1024, 256
+
+
+class Harmless(set[T]):
+    """What was seen before and is no secret: clients repeat themselves."""
+
+    def remember(self, one: T, length: int) -> None:
+        if length > SHORT:
+            return
+        if len(self) >= REMEMBERED:
+            self.clear()
+        self.add(one)
 
 
 class Secrets:
@@ -50,6 +66,7 @@ class Secrets:
     ) -> None:
         self.fields = frozenset(map(str.lower, (*FIELDS, *fields)))
         self.keys = frozenset(map(bare, (*KEYS, *keys)))
+        self.lines = Harmless[bytes]()  # of heads of HTTP/1.1
 
     def is_field(self, name: str) -> bool:
         return name.strip().lower() in self.fields
@@ -68,13 +85,15 @@ class Secrets:
         else:
             if not line.endswith("\n"):  # then user and password, perhaps
                 yield from (m.span(1) for m in CUT_AUTHORITY.finditer(line))
-            yield from self.in_url(line)
+            if "=" in line or "@" in line:
+                yield from self.in_url(line)
 
     def in_url(self, text: str) -> Iterator[Span]:
         """Yield the spans in a URL, or in a text with URLs in it."""
-        for match in USERINFO.finditer(text):
-            yield match.span(1)
-        yield from self._valued(text, URL_VALUE)
+        if "@" in text:
+            yield from (match.span(1) for match in USERINFO.finditer(text))
+        if "=" in text:
+            yield from self._valued(text, URL_VALUE)
 
     def in_form(self, text: str) -> Iterator[Span]:
         return self._valued(text, FORM_VALUE)

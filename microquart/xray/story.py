@@ -72,8 +72,8 @@ class Console:
     ) -> None:
         self.write = write
         self.level = level
-        self.teller = Teller(colour, width)
         self.only = frozenset(only)
+        self.teller = Teller(colour, width, is_brief(level, self.only))
         # Which requests have a line of level 0; None: all.
         self.wants: Callable[[TracedRequest], bool] | None = None
         self.open: dict[str, Pending] = {}
@@ -93,6 +93,8 @@ class Console:
         if self.level:
             if wanted(record, self.level, self.only):
                 self._say(self.teller.lines(record))
+            elif record.ph == "E":
+                self.teller.forget(record)
             return
         self._note(record)
         if record.req is None and (wrong := anomaly(record)):
@@ -200,7 +202,8 @@ def told(
 
     What begins and ends with nothing to tell between is one line.
     """
-    teller = Teller(colour, width)
+    names = frozenset(only)
+    teller = Teller(colour, width, is_brief(level, names))
     if level == 0:
         lines = [
             line
@@ -208,12 +211,16 @@ def told(
             for line in teller.summary(request)
         ]
     else:
-        names = frozenset(only)
         kept = [record for record in records if wanted(record, level, names)]
         lines = [
             line for record in folded(kept) for line in teller.lines(record)
         ]
     return "\n".join(lines)
+
+
+def is_brief(level: int, only: frozenset[str]) -> bool:
+    """Tell whether of sends the beginning is told alone."""
+    return level == 1 and not only
 
 
 def folded(records: Sequence[Record]) -> Iterator[Record]:
@@ -243,9 +250,15 @@ def joined(begin: Record, end: Record) -> Record:
 class Teller:
     """Says records as lines, each after the one before."""
 
-    def __init__(self, colour: bool = False, width: int | None = None) -> None:
+    def __init__(
+        self,
+        colour: bool = False,
+        width: int | None = None,
+        brief: bool = False,
+    ) -> None:
         self.colour = colour
         self.width = width
+        self.brief = brief
         self.last: int | None = None
         self.begun: dict[int, Record] = {}
         self.depth: dict[int | None, int] = {}
@@ -256,7 +269,8 @@ class Teller:
         words = sentence(record)
         took = record.data.get("ns")
         if record.ph == "B":
-            words += " {"
+            if not (self.brief and record.name == "asgi.send"):
+                words += " {"
         elif record.ph == "E" and begin is not None:
             words = f"}} {sentence(record, begin)}".rstrip()
             took = record.t - self.begun.pop(begin.span or 0).t
@@ -316,6 +330,11 @@ class Teller:
         elif record.ph == "E":
             self.depth.pop(record.span, None)
         return outer
+
+    def forget(self, end: Record) -> None:
+        """Something has ended, and is not told of."""
+        self.begun.pop(end.span or 0, None)
+        self.depth.pop(end.span, None)
 
     def _shown(self, text: str, code: int | None) -> str:
         text = "".join(c if c.isprintable() else escaped(c) for c in text)

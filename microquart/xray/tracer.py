@@ -8,21 +8,24 @@ request through its tasks and into the threads of plain views.
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
+from functools import partial
+from heapq import merge
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from logging import getLogger
+from operator import attrgetter
 from threading import RLock
 from time import perf_counter_ns
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import anyio
 
 from microquart.xray.record import SCHEMA, Data, Record
 from microquart.xray.redaction import Redactor
+from microquart.xray.tasks import Tasks
 
 logger = getLogger("microquart.xray")
 
@@ -30,8 +33,6 @@ Sink = Callable[[Record], object]
 
 MAX_REQUESTS = 512
 MAX_BYTES = 32 * 1024 * 1024
-# How many of the oldest requests go at once: each time costs a walk.
-_BATCH = 32
 # What a record takes in memory beside its octets, bytes, more or less.
 _RECORD = 800
 # Of the content of a message or a frame, kept in memory only.
@@ -58,36 +59,69 @@ class Ring:
     ) -> None:
         self.max_requests = max_requests
         self.max_bytes = max_bytes
-        self.records: deque[Record] = deque()
         self.size = 0  # bytes
-        self._requests: dict[str, int] = {}  # and where each began
+        # Apart, so that a request that goes need not be looked for.
+        self._requests: dict[str, Kept] = {}
+        self._others = deque[Record]()
+
+    @property
+    def records(self) -> list[Record]:
+        """All that is kept, in order."""
+        kept = [each.records for each in self._requests.values()]
+        return list(merge(self._others, *kept, key=attrgetter("seq")))
 
     def append(self, record: Record) -> None:
-        self.records.append(record)
-        self.size += size_of(record)
-        if record.req is not None:
-            self._requests.setdefault(record.req, record.seq)
-        while self.size > self.max_bytes and len(self.records) > 1:
-            self._drop()
-        while len(self._requests) > self.max_requests:
-            self._drop()
+        size = size_of(record)
+        self.size += size
+        if record.req is None:
+            self._others.append(record)
+        else:
+            kept = self._requests.get(record.req)
+            if kept is None:
+                kept = self._requests[record.req] = Kept()
+            kept.records.append(record)
+            kept.size += size
+            if len(self._requests) > self.max_requests:
+                self._drop_oldest()
+        while self.size > self.max_bytes:
+            if len(self._requests) > 1:
+                self._drop_oldest()
+            elif not self._drop_half():
+                break
 
-    def _drop(self) -> None:
-        """Drop the oldest requests, and what is older than those left."""
-        every = list(self._requests)
-        gone = set(every[: min(_BATCH, max(len(every) // 2, 1))])
-        for req in gone:
-            del self._requests[req]
-        first = min(self._requests.values(), default=None)
-        if first is None:
-            first = self.records[len(self.records) // 2].seq
-        self.records = deque(
-            record
-            for record in self.records
-            if record.req not in gone
-            and (record.req is not None or record.seq >= first)
-        )
-        self.size = sum(map(size_of, self.records))
+    def _drop_oldest(self) -> None:
+        """Drop the oldest request, and what is older than those left."""
+        oldest = next(iter(self._requests))
+        self.size -= self._requests.pop(oldest).size
+        first = next(iter(self._requests.values())).records[0].seq
+        self._forget(first, self._others)
+
+    def _drop_half(self) -> bool:
+        """Drop what is older: the one request may last, as a WebSocket."""
+        records = self.records
+        first = records[len(records) // 2].seq
+        self._forget(first, self._others)
+        for req, kept in list(self._requests.items()):
+            before = self.size
+            self._forget(first, kept.records)
+            kept.size -= before - self.size
+            if not kept.records:
+                del self._requests[req]
+        return len(records) > 1
+
+    def _forget(self, before: int, records: deque[Record]) -> None:
+        while records and records[0].seq < before:
+            self.size -= size_of(records.popleft())
+
+
+class Kept:
+    """The records of one request."""
+
+    __slots__ = ("records", "size")
+
+    def __init__(self) -> None:
+        self.records = deque[Record]()
+        self.size = 0  # bytes
 
 
 class Tracer:
@@ -108,9 +142,13 @@ class Tracer:
         self.stage: ContextVar[str] = ContextVar("stage", default="")
         # Scopes whose application call a connection has announced.
         self.calls: dict[int, Place] = {}
+        self.tasks = Tasks()
+        self.trio = False  # the server that it looks at is under tasks
+        # Makes what is to be entered; its arguments are those of Span.
+        self.span = partial(Span, self)
         self._began = perf_counter_ns()
         self._seq = count()
-        self._spans = count(1)
+        self.spans = count(1)
         self._conns = count(1)
         self._reqs = count(1)
         # Plain views run in threads; and a sink may do what is traced.
@@ -119,7 +157,7 @@ class Tracer:
     @property
     def records(self) -> list[Record]:
         with self._lock:
-            return list(self.ring.records)
+            return self.ring.records
 
     def head(self) -> dict[str, object]:
         """Return what the first line of a file says."""
@@ -142,9 +180,6 @@ class Tracer:
     def new_req(self) -> str:
         return f"r{next(self._reqs)}"
 
-    def new_span(self) -> int:
-        return next(self._spans)
-
     # -- records --
 
     def emit(
@@ -165,29 +200,42 @@ class Tracer:
         here = self.place.get()
         if at is None:
             at = here
-        if parent is None and span is None and here.req == at.req:
+        if parent is None and span is None and at.req == here.req:
             parent = here.span
+        if data is None:
+            data = {}
+        self.tell(ph, name, at, span, parent, dir, bytes, src, data, raw)
+
+    def tell(
+        self,
+        ph: Literal["B", "E", "I"],
+        name: str,
+        at: Place,
+        span: int | None,
+        parent: int | None,
+        dir: Literal["in", "out"] | None,
+        bytes: tuple[int, int] | None,
+        src: str | None,
+        data: Data,
+        raw: "bytes | None",
+    ) -> None:
+        """Make the record, of what is known already; tell all sinks."""
+        conn, req, stream, _ = at
+        task = self.tasks.name()
         with self._lock:
             seq, t = next(self._seq), perf_counter_ns() - self._began
-            record = Record(seq, t, ph, name, at.conn, at.stream, at.req)
-            record.span, record.parent = span, parent
-            record.dir, record.bytes = dir, bytes
-            record.src, record.data, record.raw = src, data or {}, raw
-            self._tell(record)
-
-    def _tell(self, record: Record) -> None:
-        # What is traced must not fail for it.
-        try:
-            if self.redactor is not None:
-                record = self.redactor.record(record)
-            for sink in self.sinks:
-                sink(record)
-        except Exception:
-            logger.exception("a record was lost: %s", record.name)
-
-    def span(self, name: str, data: Data, **options: Any) -> "Span":
-        """Return what is to be entered; the options are Span's."""
-        return Span(self, name, data, **options)
+            record = Record(
+                *(seq, t, ph, name, conn, stream, req, span, parent),
+                *(dir, bytes, src, task, data, raw),
+            )
+            # What is traced must not fail for it.
+            try:
+                if self.redactor is not None:
+                    record = self.redactor.record(record)
+                for sink in self.sinks:
+                    sink(record)
+            except Exception:
+                logger.exception("a record was lost: %s", name)
 
 
 class Span:
@@ -195,6 +243,20 @@ class Span:
 
     What is set in ``result`` before its end is said at the end.
     """
+
+    __slots__ = (
+        "_dir",
+        "_ended",
+        "_enter",
+        "_parent",
+        "_said",
+        "_token",
+        "name",
+        "place",
+        "raw",
+        "result",
+        "tracer",
+    )
 
     def __init__(
         self,
@@ -213,34 +275,40 @@ class Span:
         self.raw: bytes | None = None  # of the result
         self._dir: Literal["in", "out"] | None = dir
         outer = tracer.place.get()
-        self.place = (at or outer)._replace(span=tracer.new_span())
-        self._parent = (
-            outer.span if at is None or at.req == outer.req else None
-        )
+        conn, req, stream, _ = outer if at is None else at
+        self.place = Place(conn, req, stream, next(tracer.spans))
+        self._parent = outer.span if req == outer.req else None
         self._token: Token[Place] | None = None
         self._ended = False
         self._enter = enter
         self._said = src, data, raw
 
     def begin(self) -> Self:
-        src, data, raw = self._said
-        self._emit("B", data, raw, src)
+        place, (src, data, raw) = self.place, self._said
+        self.tracer.tell(
+            *("B", self.name, place, place.span, self._parent, self._dir),
+            *(None, src, data, raw),
+        )
         if self._enter:
-            self._token = self.tracer.place.set(self.place)
+            self._token = self.tracer.place.set(place)
         return self
+
+    __enter__ = begin
 
     def end(self) -> None:
         if self._ended:
             return
         self._ended = True
         if self._token is not None:
-            # Begun in one task and ended in another: each has its own.
-            with suppress(ValueError):
+            try:
                 self.tracer.place.reset(self._token)
-        self._emit("E", self.result, self.raw)
-
-    def __enter__(self) -> Self:
-        return self.begin()
+            except ValueError:  # begun in another task, with its own place
+                self._token = None
+        place = self.place
+        self.tracer.tell(
+            *("E", self.name, place, place.span, self._parent, self._dir),
+            *(None, None, self.result, self.raw),
+        )
 
     def __exit__(
         self,
@@ -251,25 +319,6 @@ class Span:
         if error is not None:
             self.result.update(outcome_of(error))
         self.end()
-
-    def _emit(
-        self,
-        ph: Literal["B", "E"],
-        data: Data,
-        raw: bytes | None,
-        src: str | None = None,
-    ) -> None:
-        self.tracer.emit(
-            self.name,
-            ph,
-            at=self.place,
-            dir=self._dir,
-            span=self.place.span,
-            parent=self._parent,
-            src=src,
-            data=data,
-            raw=raw,
-        )
 
 
 def texts(fields: Iterable[tuple[bytes, bytes]]) -> list[list[str]]:
@@ -301,4 +350,4 @@ def version_of(name: str) -> str:
 
 
 def size_of(record: Record) -> int:
-    return _RECORD + len(record.raw or b"")
+    return _RECORD if record.raw is None else _RECORD + len(record.raw)

@@ -9,7 +9,8 @@ NAMES = {
     "net.write": "octets were given to the socket",
     "net.pause": "in: the peer is not read on; out: the socket is full",
     "net.resume": "the pause is over",
-    "tls.ready": "hands were shaken",
+    "tls.ready": "hands were shaken; sni is the name that the client has "
+    "asked for",
     "h1.event": "what h11 has read, or what leaves, of HTTP/1.1",
     "h1.state": "a role (client, server) has moved, from and to",
     "h1.cycle": "a further request on the connection; n counts from 1",

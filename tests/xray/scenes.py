@@ -32,6 +32,25 @@ TLS = {
 LOCAL = ("192.0.2.2", 443)
 
 
+class Transport:
+    def get_write_buffer_size(self) -> int:
+        return 70_000
+
+
+class Shell:
+    """What a transport tells that its buffer is full."""
+
+    def __init__(self, server: AsyncioServer) -> None:
+        self.server = server
+        self._transport = Transport()
+
+    def pause_writing(self) -> None:
+        pass
+
+    def resume_writing(self) -> None:
+        pass
+
+
 class Scenes:
     """Plays what can happen; ``records`` is what was told of it."""
 
@@ -127,28 +146,14 @@ class Scenes:
 
     def play_server(self) -> None:
         line = Line(self.tracer, Peer(("192.0.2.1", 1), LOCAL), None)
-
-        class Transport:
-            def get_write_buffer_size(self) -> int:
-                return 70_000
-
-        class Shell:
-            _transport = Transport()
-
-            def pause_writing(self) -> None:
-                pass
-
-            def resume_writing(self) -> None:
-                pass
-
-        shell = Shell()
-        tap_flow(line, shell)
-        shell.pause_writing()
-        shell.resume_writing()
         settings = Settings(access_log=False)
         app = Quart(__name__)
         service = service_of(settings, {})
         server = AsyncioServer(app, settings, service, None)
+        shell = Shell(server)
+        tap_flow(line, shell)
+        shell.pause_writing()
+        shell.resume_writing()
         server.watchdog = Watchdog("asyncio.sleep")
         taps = install(self.tracer, server=server)
 

@@ -93,6 +93,38 @@ def test_a_span_counts_by_what_it_is_in():
     assert len(diff([outer, inner], [other, inner])) == 2
 
 
+def test_what_is_in_a_span_that_differs_is_the_same():
+    data = {"at": "server", "message": "http.response.body"}
+    outer = Record(0, 0, "B", "asgi.send", span=1, data={**data, "len": 5})
+    inner = Record(1, 1, "I", "h1.state", parent=1)
+    other = replace(outer, data={**data, "len": 6})
+    assert len(diff([outer, inner], [other, inner])) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "after"),
+    [
+        ("headers", [["a", "b"], ["c", "d"]], [["a", "b"], ["c", "e"]]),
+        (
+            "hpack",
+            [{"name": "a", "value": "b"}, {"name": "c", "value": "d"}],
+            [{"name": "a", "value": "b"}, {"name": "c", "value": "e"}],
+        ),
+    ],
+)
+def test_a_difference_says_which_field_it_is(key, before, after):
+    plain = Record(0, 0, "I", "h2.event", data={"event": "X"})
+    one, other = (
+        replace(plain, data={"event": "X", key: value})
+        for value in (before, after)
+    )
+    [difference] = diff([one], [other])
+    assert str(difference).splitlines() == [
+        "- -    h2.event       event X  c: d",
+        "+ -    h2.event       event X  c: e",
+    ]
+
+
 def test_a_router_that_takes_the_last_match_is_found_out():
     def app_with(first: str, last: str) -> Quart:
         app = Quart(__name__, static_folder=None)

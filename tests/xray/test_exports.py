@@ -190,6 +190,32 @@ async def test_a_diagram_follows_the_grammar() -> None:
             assert set(re.findall(r"\bp\d+\b(?=[-:]| as)", step)) <= known
 
 
+class Skin:
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+async def test_a_diagram_shows_each_skin_by_its_name() -> None:
+    app = make_app()
+    app.asgi_app = Skin(Skin(app.asgi_app))
+    with trace(app) as t:
+        await app.test_client().get("/")
+    text = t.to_mermaid()
+    names = dict(re.findall(r"participant (p\d+) as (.+)", text))
+    assert [*names.values()][:5] == [
+        *("client", "server", "Skin", "Skin 2", "app")
+    ]
+    said = re.findall(r"(p\d+)->>(p\d+): http\.response\.start 200", text)
+    assert [(names[a], names[b]) for a, b in said] == [
+        ("app", "Skin 2"),
+        ("Skin 2", "Skin"),
+        ("Skin", "server"),
+    ]
+
+
 async def test_a_diagram_shows_who_calls_whom() -> None:
     app = make_app()
     with trace(app) as t:

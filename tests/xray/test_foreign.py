@@ -9,7 +9,7 @@ import pytest
 from microquart import Quart
 from microquart.xray.install import install
 from microquart.xray.tracer import Tracer
-from tests.server.running import running
+from tests.server.running import WATCHERS, running
 from tests.xray.checks import complaints
 
 
@@ -58,7 +58,29 @@ def quart_app():
     return app
 
 
-@pytest.mark.parametrize("make", [fastapi_app, starlette_app, quart_app])
+def django_app():
+    import django
+    from django.conf import settings
+    from django.core.asgi import get_asgi_application
+    from django.http import JsonResponse
+    from django.urls import path
+
+    async def item(request, number):
+        return JsonResponse({"number": number})
+
+    if not settings.configured:
+        settings.configure(
+            ROOT_URLCONF=(path("items/<int:number>", item),),
+            ALLOWED_HOSTS=["127.0.0.1"],
+            LOGGING_CONFIG=None,
+        )
+        django.setup()
+    return get_asgi_application()
+
+
+@pytest.mark.parametrize(
+    "make", [fastapi_app, starlette_app, quart_app, django_app]
+)
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2"])
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_their_application_is_seen_on_our_server(
@@ -78,28 +100,58 @@ async def test_their_application_is_seen_on_our_server(
     assert layers == {"h2" if http2 else "h1", "task", "asgi"}
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_their_middleware_is_seen_skin_by_skin(tracer, anyio_backend):
-    app = starlette_app()
-    app.middleware_stack = app.build_middleware_stack()
-    async with running(app) as server:
-        taps = install(tracer, server=server.shells)
-        async with httpx.AsyncClient() as client:
-            await client.get(f"{server.url}/items/3")
-        taps.remove()
-    skins = [
+SKINS = (
+    "server",
+    "below Starlette",
+    "below ServerErrorMiddleware",
+    "below GZipMiddleware",
+    "below ExceptionMiddleware",
+    "below Router",
+)
+
+
+def skins(tracer) -> list[str]:
+    return [
         each.data["at"]
         for each in tracer.records
         if each.name == "asgi.app" and each.ph == "B"
     ]
-    assert skins == [
-        "server",
-        "below Starlette",
-        "below ServerErrorMiddleware",
-        "below GZipMiddleware",
-        "below ExceptionMiddleware",
-        "below Router",
-    ]
+
+
+@pytest.fixture
+def tapped(tracer):
+    """Has servers get their taps before the application starts."""
+    made = []
+    WATCHERS.append(lambda shells: made.append(install(tracer, server=shells)))
+    yield made
+    WATCHERS.pop()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_middleware_is_seen_that_was_made_at_the_start(
+    tracer, tapped, anyio_backend
+):
+    app = starlette_app()
+    async with running(app) as server:
+        async with httpx.AsyncClient() as client:
+            await client.get(f"{server.url}/items/3")
+        stack = app.middleware_stack
+        tapped[0].remove()
+        async with httpx.AsyncClient() as client:
+            await client.get(f"{server.url}/items/3")
+    assert skins(tracer) == [*SKINS]
+    assert app.middleware_stack is not stack
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_without_a_lifespan_middleware_is_seen_from_then_on(
+    tracer, tapped, anyio_backend
+):
+    async with running(starlette_app(), lifespan="off") as server:
+        async with httpx.AsyncClient() as client:
+            for _ in range(3):
+                await client.get(f"{server.url}/items/3")
+    assert skins(tracer) == ["server", *SKINS, *SKINS]
 
 
 @pytest.fixture

@@ -256,6 +256,29 @@ async def test_only_lines_that_the_trace_names_are_shown(
         assert told["lines"][0] == '"""' + __doc__.splitlines()[0] + '"""'
 
 
+@pytest.mark.parametrize(
+    ("name", "way", "file"),
+    [
+        ("h1.event", "in", "protocol/h1.py"),
+        ("asgi.send", "out", "server/asyncio_shell.py"),
+        ("user.call", "", None),
+        ("/etc/passwd:1", "in", None),
+        ("..", "", None),
+    ],
+)
+async def test_an_event_without_a_line_leads_to_the_code_that_it_is_of(
+    page, name, way, file
+):
+    async with running(page) as server, httpx.AsyncClient() as client:
+        url = f"{server.url}/{TOKEN}/source"
+        response = await client.get(url, params={"name": name, "dir": way})
+    assert response.status_code == (404 if file is None else 200)
+    if file is not None:
+        told = response.json()
+        assert told["place"] == f"microquart/{file}:{told['line']}"
+        assert told["book"][0]["title"]
+
+
 # -- a port of its own --
 
 

@@ -300,3 +300,32 @@ def test_whatever_comes_keeps_its_length(
     ):
         for piece in (first, *pieces):
             assert len(side.feed(piece)) == len(piece)
+
+
+def test_a_line_that_was_harmless_is_secret_behind_one_that_is():
+    secrets = Secrets()
+    head = b"GET / HTTP/1.1\r\na: b\r\n c\r\n\r\n"
+    assert Talk(secrets, None).sides["in"].feed(head * 2) == head * 2
+    folded = b"GET / HTTP/1.1\r\nCookie: b\r\n c\r\na: b\r\n\r\n"
+    shown = Talk(secrets, None).sides["in"].feed(folded)
+    assert shown == folded.replace(b": b\r\n c", b": *\r\n**", 1)
+
+
+def test_what_is_remembered_has_a_bound():
+    secrets = Secrets()
+    side = Talk(secrets, None).sides["in"]
+    for number in range(3000):
+        side.feed(b"GET /%d HTTP/1.1\r\n\r\n" % number)
+    assert len(secrets.lines) <= 1024
+    side.feed(b"GET /%b HTTP/1.1\r\n\r\n" % (b"x" * 1000))
+    assert max(map(len, secrets.lines)) <= 256
+
+
+def test_no_secret_is_remembered():
+    secrets = Secrets()
+    side = Talk(secrets, None).sides["in"]
+    side.feed(
+        b"GET /?token=sesame HTTP/1.1\r\nCookie: sesame\r\nx: "
+        b"http://me:sesame@a/\r\n\r\n"
+    )
+    assert b"sesame" not in b"".join(secrets.lines)

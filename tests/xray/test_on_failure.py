@@ -37,9 +37,7 @@ def test_the_trace_of_a_test_that_fails_is_kept(
     pytester: pytest.Pytester,
 ) -> None:
     pytester.makepyfile(TESTS)
-    result = pytester.runpytest_subprocess(
-        "-p", "microquart.xray.pytest_plugin", "--xray-on-failure"
-    )
+    result = pytester.runpytest_subprocess("--xray-on-failure")
     result.assert_outcomes(failed=2, passed=1)
     result.stdout.fnmatch_lines(["*- X-ray -*", "r1 GET /  HTTP/1.1  200 *"])
     (path,) = pytester.path.rglob("*.xray.jsonl")
@@ -57,11 +55,9 @@ def test_without_the_option_nothing_is_loaded(
 import sys
 
 def test_nothing():
-    loaded = [name for name in sys.modules if "xray" in name]
-    assert loaded == ["microquart.xray", "microquart.xray.pytest_plugin"]
+    loaded = [name for name in sys.modules if "microquart" in name]
+    assert loaded == ["pytest_microquart"]
 """
     )
-    result = pytester.runpytest_subprocess(
-        "-p", "microquart.xray.pytest_plugin"
-    )
+    result = pytester.runpytest_subprocess()
     result.assert_outcomes(passed=1)

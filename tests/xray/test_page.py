@@ -313,6 +313,112 @@ def test_an_event_leads_to_its_line(page):
     assert link.startswith(f"vscode://file{PROGRAM}:")
 
 
+@pytest.mark.parametrize(
+    ("request_", "event", "file", "title"),
+    [
+        ("/users/9", "Request POST", "protocol/h1.py", "16. The HTTP/1.1"),
+        ("/users/1", "HEADERS", "protocol/h2.py", "17. The HTTP/2"),
+        ("/echo", "TEXT", "protocol/ws.py", "18. "),
+        ("/users/9", "app(http)", "server/asyncio_shell.py", "15. "),
+    ],
+)
+def test_an_event_leads_to_the_code_and_to_what_the_book_says_of_it(
+    page, request_, event, file, title
+):
+    look_for(page, request_)
+    click_row(page, event)
+    page.until("document.querySelector('.book p')")
+    [link] = texts(page, "#editor")
+    assert link.startswith(f"microquart/{file}:")
+    assert (
+        texts(page, ".listing .here")[0]
+        .lstrip()
+        .startswith(("def ", "async def "))
+    )
+    assert texts(page, ".book summary")[0].startswith(title)
+    assert all(len(text) > 20 for text in texts(page, ".book p"))
+
+
+def test_an_event_says_in_which_task_it_was(page):
+    look_for(page, "/users/9")
+    click_row(page, "load_user")
+    assert "task" in texts(page, ".pairs dt")
+    assert "call r1" in texts(page, ".pairs dd")
+
+
+# -- step by step --
+
+CHOSEN = (
+    "[...document.querySelectorAll('.row[id]')]"
+    ".findIndex(each => each.ariaSelected == 'true')"
+)
+
+
+def faint(page) -> list[int]:
+    """Return which rows are still to come."""
+    return page.ask(
+        "[...document.querySelectorAll('.row[id]')].flatMap("
+        "(each, n) => each.classList.contains('ahead') ? [n] : [])"
+    )
+
+
+def test_steps_go_forward_and_back_and_what_comes_later_is_faint(page):
+    look_for(page, "/users/9")
+    count = page.ask("document.querySelectorAll('.row[id]').length")
+    assert faint(page) == []
+    press(page, ".", ".", ".")
+    assert page.ask(CHOSEN) == 2
+    assert faint(page) == list(range(3, count))
+    press(page, ",")
+    assert page.ask(CHOSEN) == 1
+    assert texts(page, "#summary") == [f"2 of {count}"]
+    assert page.ask("document.querySelectorAll('#hex .ahead').length") > 0
+    page.ask("document.getElementById('forward').click()")
+    assert page.ask(CHOSEN) == 2
+    press(page, "Escape")
+    assert faint(page) == []
+    assert texts(page, "#summary") == ["POST /users/9"]
+
+
+def test_a_step_can_lead_to_the_next_event_of_the_layer(page):
+    look_for(page, "/users/9")
+    click_row(page, "Request POST")
+    press(page, "n")
+    assert texts(page, "#detail .title") == ["h1.state"]
+    press(page, "N")
+    assert texts(page, "#detail .said")[0].startswith("← Request")
+
+
+def test_play_goes_on_until_an_event_and_then_stands(page):
+    look_for(page, "/users/9")
+    page.ask("document.getElementById('until').value = 'name:h1.state'")
+    press(page, " ")
+    assert page.ask("document.getElementById('play').ariaPressed") == "true"
+    page.until("document.getElementById('play').ariaPressed == 'false'")
+    assert texts(page, "#detail .title") == ["h1.state"]
+    page.ask("document.getElementById('until').value = 'load_user user'")
+    page.ask(
+        "document.getElementById('until').dispatchEvent(new KeyboardEvent("
+        "'keydown', {key: 'Enter', bubbles: true}))"
+    )
+    assert texts(page, "#detail .title") == ["user.call"]
+    page.ask("document.getElementById('until').value = ''")
+    press(page, " ")
+    press(page, " ")
+    assert page.ask("document.getElementById('play').ariaPressed") == "false"
+
+
+def test_the_onion_and_the_streams_show_what_has_happened_so_far(page):
+    look_for(page, "/users/9")
+    press(page, "o")
+    whole = page.ask("document.querySelectorAll('.message').length")
+    press(page, ".")
+    assert page.ask("document.querySelectorAll('.message').length") < whole
+    look_for(page, "/users/1")
+    press(page, "l", ".", "m")
+    assert page.ask("document.querySelectorAll('.frame.ahead').length") > 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_stands_out_at_1280_pixels(page, scheme):
     page.prefer(scheme)
@@ -325,7 +431,7 @@ def test_nothing_stands_out_at_1280_pixels(page, scheme):
         }[scheme]
     )
     assert page.fits()
-    for name in ("request-list", "view", "detail", "hex"):
+    for name in ("request-list", "tabs", "view", "detail", "hex"):
         assert page.ask(
             f"(e => e.scrollWidth <= e.clientWidth)"
             f"(document.getElementById({name!r}))"
@@ -374,4 +480,24 @@ async def test_a_saved_trace_is_the_same_page(browser, tmp_path):
     assert texts(browser, "#status")[0].startswith("recorded ")
     press(browser, "j")
     assert texts(browser, "#detail .title") == ["net.accept"]
+    assert browser.console == []
+
+
+async def test_a_saved_trace_has_the_code_of_the_package_alone(
+    browser, tmp_path
+):
+    t = await over_http2()
+    path = tmp_path / "trace.html"
+    path.write_text(html.document(t, t.head))
+    browser.open("about:blank")
+    browser.console.clear()
+    browser.open(path.as_uri())
+    click_row(browser, "HEADERS")
+    browser.until("document.querySelector('.book p')")
+    assert texts(browser, ".listing .here")[0].startswith("    def ")
+    assert browser.ask("document.getElementById('editor')") is None
+    click_row(browser, "load_user")
+    assert texts(browser, ".listing") == []
+    assert "recorded.py" in texts(browser, "#detail h3")[0]
+    assert str(Path.cwd()) not in path.read_text()
     assert browser.console == []

@@ -1,5 +1,7 @@
 """The server half: sockets, protocols and calls, on every loop."""
 
+from contextlib import contextmanager
+
 import anyio
 import anyio.to_thread
 import httpx
@@ -10,7 +12,12 @@ import microquart
 from microquart import Quart, request, websocket
 from microquart.server.watchdog import Watchdog
 from microquart.xray.install import install
+from microquart.xray.taps.h1 import TappedH1
+from microquart.xray.taps.h2 import TappedH2
+from microquart.xray.taps.line import Line
 from microquart.xray.tracer import Tracer
+from tests.protocol.clients import H1Socket, H2Client, H2Socket
+from tests.protocol.conversation import CONNECTIONS, body, start
 from tests.server.applications import echo, hello
 from tests.server.running import WATCHERS, Running, hear, running
 from tests.xray.checks import complaints
@@ -103,6 +110,7 @@ async def test_a_tls_connection_says_what_was_agreed(
     assert accepted["tls"] is True
     assert accepted["alpn"] == ready["alpn"] == "h2"
     assert ready["version"] == "TLSv1.3"
+    assert ready["sni"] == "localhost"
 
 
 async def test_a_pipelined_request_is_another_one(loop_name, tracer):
@@ -239,7 +247,7 @@ async def test_an_application_that_is_not_ours_shows_what_it_says(
     assert {"app", "user"}.isdisjoint(each.layer for each in tracer.records)
 
 
-async def test_a_slow_reader_is_seen(loop_name, tracer):
+async def test_a_slow_reader_is_seen(loop_name, tracer, secured):
     async def large(scope, receive, send):
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200})
@@ -248,15 +256,18 @@ async def test_a_slow_reader_is_seen(loop_name, tracer):
                 await send({**part, "more_body": True})
             await send({"type": "http.response.body"})
 
-    async with running(large) as server:
+    async with running(large, **secured) as server:
         install(tracer, server=server.shells)
         async with await server.connect() as client:
             await client.send(ASKED)
+            with anyio.fail_after(5):
+                while "net.pause" not in names(tracer, "net"):
+                    await anyio.lowlevel.checkpoint()
             await hear(client)
     assert complaints(tracer.records) == []
-    if loop_name != "trio":  # where the writer waits, and nothing pauses
-        paused = names(tracer, "net")
-        assert paused.count("net.pause") == paused.count("net.resume") > 0
+    paused = names(tracer, "net")
+    assert paused.count("net.pause") == paused.count("net.resume") > 0
+    assert {"what": "socket", "seconds": 30.0} in told(tracer, "timer.start")
 
 
 async def test_an_application_that_does_not_read_stops_the_peer(
@@ -306,19 +317,141 @@ def test_a_blocked_loop_is_told_with_its_line(tracer):
     assert "say" not in vars(Server.watchdog)
 
 
-async def test_a_wait_that_ends_is_told(loop_name, tracer):
+def waits(tracer):
+    """Return what was waited for, and what of that took too long."""
+    started = [each["what"] for each in told(tracer, "timer.start")]
+    return started, [each["what"] for each in told(tracer, "timer.fire")]
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2"])
+async def test_an_idle_connection_that_ends_is_told(
+    loop_name, tracer, version
+):
     async with running(hello, keep_alive_timeout=0.05) as server:
         install(tracer, server=server.shells)
+        async with httpx.AsyncClient(
+            http1=version == "HTTP/1.1", http2=version == "HTTP/2"
+        ) as client:
+            await client.get(server.url)
+            server.shells.sweep(anyio.current_time() + 1)
+            with anyio.fail_after(2):
+                while "net.close" not in names(tracer, "net"):
+                    await anyio.lowlevel.checkpoint()
+    started, fired = waits(tracer)
+    assert started[-1] == "idle"
+    assert fired == ["idle"]
+    [ended] = told(tracer, "timer.fire")
+    assert ended["seconds"] >= 0.9
+
+
+async def test_content_that_does_not_come_is_told(loop_name, tracer):
+    async with running(echo, body_idle_timeout=0.05) as server:
+        install(tracer, server=server.shells)
         async with await server.connect() as client:
-            await client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-            await hear(client, b"hello")
+            await client.send(
+                b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n"
+            )
+            with anyio.fail_after(2):
+                while "content" not in waits(tracer)[0]:
+                    await anyio.lowlevel.checkpoint()
             server.shells.sweep(anyio.current_time() + 1)
             await hear(client)
-    started = [each["what"] for each in told(tracer, "timer.start")]
-    assert "idle" in started
-    [fired] = told(tracer, "timer.fire")
-    assert fired["what"] == "idle"
-    assert fired["seconds"] >= 1
+    [started] = [
+        each
+        for each in tracer.records
+        if each.name == "timer.start" and each.data["what"] == "content"
+    ]
+    [fired] = [each for each in tracer.records if each.name == "timer.fire"]
+    assert (started.req, fired.req) == ("r1", "r1")
+    assert started.data["seconds"] == 0.05
+    assert fired.data["what"] == "content"
+
+
+async def test_a_silent_connection_that_ends_is_told(loop_name, tracer):
+    async with running(hello, header_timeout=0.05) as server:
+        install(tracer, server=server.shells)
+        async with await server.connect() as client:
+            with anyio.fail_after(2):
+                while not server.shells.open:
+                    await anyio.lowlevel.checkpoint()
+            server.shells.sweep(anyio.current_time() + 1)
+            assert await hear(client) == b""
+    assert waits(tracer)[1] == ["first head"]
+
+
+@contextmanager
+def tapped_connections(tracer):
+    """Have the clients in memory speak with connections that have taps."""
+    usual = dict(CONNECTIONS)
+    CONNECTIONS.update(
+        h1=lambda *args: TappedH1(Line(tracer, args[0], None), *args),
+        h2=lambda *args: TappedH2(Line(tracer, args[0], "h2"), *args),
+    )
+    yield
+    CONNECTIONS.update(usual)
+
+
+def test_what_a_stream_of_http2_waits_for_is_told(tracer):
+    def takes(stream):
+        while stream.take() is not None:
+            pass
+
+    with tapped_connections(tracer):
+        client = H2Client(takes)
+        number = client.post(b"abc", end=False)
+        client.exchange()
+        client.connection.expire(client.connection.now + 40)
+    started, fired = waits(tracer)
+    assert "content" in started
+    assert fired[0] == "content"
+    late = next(each for each in tracer.records if each.name == "timer.fire")
+    assert (late.stream, late.data["seconds"]) == (number, 40.0)
+
+
+def test_a_window_that_stays_closed_is_told(tracer):
+    def large(stream):
+        stream.send(start())
+        stream.send(body(bytes(400_000)))
+
+    with tapped_connections(tracer):
+        client = H2Client(large)
+        client.reads = False
+        client.request()
+        client.exchange()
+        client.connection.expire(client.connection.now + 40)
+    assert "window" in waits(tracer)[0]
+    assert waits(tracer)[1] == ["window"]
+
+
+@pytest.mark.parametrize("kind", [H1Socket, H2Socket])
+def test_a_pong_that_does_not_come_is_told(tracer, kind):
+    with tapped_connections(tracer):
+        socket = kind()
+        for seconds in (21, 42):
+            socket.connection.expire(float(seconds))
+    started, fired = waits(tracer)
+    assert "pong" in started
+    assert fired == ["pong"]
+
+
+async def test_each_record_says_in_which_task_it_was(loop_name, tracer, app):
+    @app.before_request
+    async def load():
+        async with anyio.create_task_group() as group:
+            group.start_soon(emit, name="helper")
+
+    async def emit():
+        tracer.emit("x.y")
+
+    async with running(app) as server:
+        install(tracer, server=server.shells)
+        await server.says(ASKED.replace(b"/", b"/users/7", 1))
+    tasks = {each.name: each.task for each in tracer.records}
+    for name in ("asgi.app", "user.call", "route.match", "task.done"):
+        assert tasks[name] == "call r1"
+    assert tasks["x.y"] not in {"call r1", None}
+    # On asyncio a callback of the loop reads; on trio a task.
+    assert (tasks["net.recv"] is None) is (loop_name != "trio")
 
 
 async def test_a_trace_of_a_server_has_both_halves(loop_name, app):

@@ -58,7 +58,11 @@ async def test_each_request_of_a_connection_is_told_once() -> None:
     [
         (1, {"asgi", "route", "user"}),
         (2, {"asgi", "app", "ctx", "h2", "net", "route", "task", "user"}),
-        (3, {"asgi", "app", "ctx", "h2", "net", "route", "task", "user"}),
+        (
+            3,
+            {"asgi", "app", "ctx", "h2", "net", "route", "task", "timer"}
+            | {"user"},
+        ),
     ],
 )
 async def test_each_level_tells_more(level: int, layers: set[str]) -> None:
@@ -115,3 +119,21 @@ def test_no_colours_in_a_pipe_or_with_no_color(
     assert story.Console.on(io.StringIO()).teller.width is None
     monkeypatch.setenv("NO_COLOR", "1")
     assert not story.Console.on(Terminal()).teller.colour
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+async def test_each_brace_is_closed(level: int) -> None:
+    t = await over_http1()
+    for lines in (story.told(t, level).splitlines(), live(t, level)):
+        opened = sum(
+            bool(re.search(r" {(  \S+:\d+)?$", line)) for line in lines
+        )
+        closed = sum(bool(re.search(r" } \w", line)) for line in lines)
+        assert opened == closed > 0
+
+
+async def test_what_has_ended_is_forgotten() -> None:
+    console = story.Console([].append, 1)
+    for record in await over_http1():
+        console(record)
+    assert console.teller.begun == console.teller.depth == {}

@@ -1,11 +1,13 @@
 """The tracer: numbers, times, what is current, and what is kept."""
 
+import gc
 import threading
 
 import anyio
 import pytest
 
 from microquart.xray.record import Record
+from microquart.xray.tasks import Tasks
 from microquart.xray.tracer import Place, Ring, Span, Tracer
 
 
@@ -125,3 +127,46 @@ def test_connections_without_requests_go_too():
         ring.append(record(seq, None, bytes(1000)))
     assert ring.size <= 10_000
     assert ring.records[-1].seq == 19
+
+
+def test_a_request_without_an_end_keeps_what_is_newest():
+    ring = Ring(max_bytes=20_000)
+    for seq in range(100):
+        ring.append(record(seq, "r1" if seq % 3 else None, bytes(1000)))
+    seqs = [each.seq for each in ring.records]
+    assert ring.size <= 20_000
+    assert seqs == list(range(seqs[0], 100))
+    assert ring.size == 1800 * len(seqs)
+    for seq in range(100, 112):
+        ring.append(record(seq, "r2", bytes(1000)))
+    assert ring.size == 1800 * len(ring.records)
+
+
+# -- tasks --
+
+
+async def test_a_task_is_called_what_a_tap_calls_it_until_it_is_gone():
+    tasks = Tasks()
+
+    async def call() -> None:
+        tasks.call("call r1")
+        names.append(tasks.name())
+
+    names = [tasks.name()]
+    async with anyio.create_task_group() as group:
+        group.start_soon(call)
+    names.append(tasks.name())
+    assert names[1] == "call r1"
+    assert names[0] == names[2] != "call r1"
+    gc.collect()
+    assert not tasks._known
+
+
+def test_a_thread_has_its_name():
+    names = []
+    thread = threading.Thread(
+        target=lambda: names.append(Tasks().name()), name="worker"
+    )
+    thread.start()
+    thread.join()
+    assert names == ["worker"]

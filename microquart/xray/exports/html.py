@@ -10,6 +10,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from microquart.xray.exports import jsonl
+from microquart.xray.listings import of_package
 from microquart.xray.record import Record
 
 STYLE = re.compile(r'<link\b[^>]*\bhref="[^"]*page\.css"[^>]*>')
@@ -24,9 +25,12 @@ def document(
     head: Mapping[str, object],
     bodies: bool = False,
 ) -> str:
-    """Return the file: ``{"head": …, "records": […]}`` inside the page."""
-    first, *rest = jsonl.lines(records, head, bodies)
-    told = f'{{"head":{first},"records":[{",".join(rest)}]}}'
+    """Return the file: ``{"head": …, "records": […], "code": {…}}`` inside
+    the page; the code is that of this package, never the user's."""
+    known = list(records)
+    first, *rest = jsonl.lines(known, head, bodies)
+    code = jsonl.dumped(of_package(known))
+    told = f'{{"head":{first},"records":[{",".join(rest)}],"code":{code}}}'
     page, style, script = map(read, ("index.html", "page.css", "page.js"))
     return inlined(page, style, script, told)
 

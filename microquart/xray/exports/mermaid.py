@@ -34,6 +34,7 @@ def arrows(request: TracedRequest, names: dict[str, str]) -> Iterator[str]:
         return names.setdefault(str(name), f"p{len(names)}")
 
     client, server = who("client"), who("server")
+    skins = names_of(request)
     calls: dict[int | None, str] = {}
     asked = f"{request.method} {request.target}"
     yield f"{client}->>{server}: {shown(asked)}"
@@ -42,17 +43,17 @@ def arrows(request: TracedRequest, names: dict[str, str]) -> Iterator[str]:
         data = record.data
         match record.name, record.ph:
             case "asgi.app", "B":
-                inner = who(
-                    "app" if data.get("at") == "server" else data["at"]
-                )
+                inner = who(skins[data.get("at")])
                 yield f"{at[-1]}->>{inner}: {shown(data.get('type', ''))}"
                 at.append(inner)
             case "asgi.app", "E" if len(at) > 1:
                 inner = at.pop()
                 yield f"{inner}-->>{at[-1]}: {shown(data.get('outcome', ''))}"
-            case "asgi.send", "B" | "I" if len(at) > 1:
+            case "asgi.send", "B" | "I" if data.get("at") in skins:
+                inner = who(skins[data.get("at")])
+                outer = at[at.index(inner) - 1] if inner in at else server
                 told = f"{data.get('message')} {data.get('status', '')}"
-                yield f"{at[-1]}->>{at[-2]}: {shown(told.rstrip())}"
+                yield f"{inner}->>{outer}: {shown(told.rstrip())}"
             case "route.try", _ if data.get("verdict") == "match":
                 told = f"{data.get('rule')} is {data.get('endpoint')}"
                 yield f"Note over {at[-1]}: {shown(told)}"
@@ -65,6 +66,18 @@ def arrows(request: TracedRequest, names: dict[str, str]) -> Iterator[str]:
                 yield f"{call}-->>{at[-1]}: {shown(result)}"
     if request.status is not None:
         yield f"{server}-->>{client}: {request.status}"
+
+
+def names_of(request: TracedRequest) -> dict[object, str]:
+    """Return who is called at each place: a skin, by whose name the next
+    place is called, or the application."""
+    places = [
+        record.data.get("at")
+        for record in request.own
+        if record.name == "asgi.app" and record.ph == "B"
+    ]
+    inner = [str(place).removeprefix("below ") for place in places[1:]]
+    return dict(zip(places, [*inner, "app"], strict=False))
 
 
 def shown(text: object) -> str:

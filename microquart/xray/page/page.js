@@ -20,8 +20,8 @@ function sized(element, property, share) {
 const PARTS = ["protocol", "middleware", "route", "hooks", "view", "app", "receive", "send"];
 const WIRE = new Set(["net.recv", "net.write"]);
 const KEPT = 100_000; // records; then the older half goes
-const trace = { head: {}, records: [], bySeq: new Map(), requests: new Map(), conns: new Map(), dropped: 0 };
-const state = { request: null, record: null, view: "ladder", level: 3, dir: "in", from: null, filter: "", follow: true };
+const trace = { head: {}, code: {}, records: [], bySeq: new Map(), requests: new Map(), conns: new Map(), dropped: 0 };
+const state = { request: null, record: null, view: "ladder", level: 3, dir: "in", from: null, filter: "", follow: true, stepping: false };
 class Request {
   constructor(id) { Object.assign(this, { id, own: [], spans: new Map(), size: -1 }); }
 
@@ -159,6 +159,7 @@ function words(record, begin) {
     case "h2.frame": return [data.frame, `${length} ${(data.flags ?? []).join(" ")} ${pairs(data)}`];
     case "ws.frame": return [data.opcode, `${length}${data.fin ? "" : " …"}${data.masked ? " masked" : ""}`];
     case "h1.state": case "h2.stream": case "ws.state": return [changes(data), ""];
+    case "timer.start": return ["timer", `${data.what}: ${there(data.seconds) ? `${data.seconds} s` : "no limit"}`];
     case "h2.window": return [data.blocked ? "window closed" : "window", `${data.stream_left ?? "–"} · ${data.conn_left}`];
     case "h2.table": return [`${data.side}'s table`, `${data.entries?.length ?? 0} entries, ${data.size} B`];
     case "asgi.app": return ends ? ["returns", failed] : [`app(${all.type})`, all.at === "server" ? "" : all.at];
@@ -218,10 +219,10 @@ const OF_REQUEST = {
   conn: ({ conn }, value) => conn === value, req: ({ id }, value) => id === value,
   stream: ({ stream }, value) => String(stream) === value,
 };
-function says({ layer, name, data, src }, key, value) {
+function says({ layer, name, data, src, task }, key, value) {
   if (key === "layer") return layer === value;
   if (key === "name") return name.startsWith(value);
-  const told = key === "src" ? src : key === "why" ? `${data.verdict} ${data.why}` : data[key];
+  const told = key === "src" ? src : key === "task" ? task ?? data.task : key === "why" ? `${data.verdict} ${data.why}` : data[key];
   if (there(told)) return shown(told).toLowerCase().includes(value);
   return (data.headers ?? []).some((field) => field[0].toLowerCase() === key && field[1].toLowerCase().includes(value));
 }
@@ -268,7 +269,7 @@ function requestRow(request) {
   el("div", { class: "facts" }, el("span", {}, `${request.id} · ${protocol}${request.stream ? ` stream ${request.stream}` : ""}`),
     el("span", {}, open ? `${time(took)} …` : time(took))), spark, wrong ? el("p", { class: "wrong" }, wrong) : null);
 }
-const choose = (request) => request === state.request || Object.assign(state, { request, record: null, from: null, all: false });
+const choose = (request) => request === state.request || Object.assign(state, { request, record: null, from: null, all: false, ...stopped() });
 
 // -- the ladder --
 const LEVELS = { user: 1, route: 1, loop: 1, lifespan: 1, "asgi.app": 1, asgi: 2, app: 2, ctx: 2, task: 2,
@@ -336,7 +337,7 @@ function drawLadder() {
 /** Return the messages of one direction, each as it looks at every skin, the outermost first. */
 function messages({ own }, name) {
   const at = new Map(own.filter((r) => r.name === "asgi.app" && r.ph === "B").map((r) => [r.data.at, []]));
-  for (const record of own) if (record.name === name && record.data.message) at.get(record.data.at)?.push(record);
+  for (const record of own) if (record.name === name && record.data.message && !ahead(record)) at.get(record.data.at)?.push(record);
   const most = Math.max(0, ...[...at.values()].map((records) => records.length));
   return Array.from({ length: most }, (_, n) => [...at].map(([skin, records]) => [skin, records[n]]).filter(([, record]) => record));
 }
@@ -395,11 +396,11 @@ function drawMultiplex() {
       svg("text", { class: request && request === state.request ? "name mine" : "name", x: 14, y: y(id) + 3 }, clipped(name, 16), svg("title", {}, name)));
     for (const begin of own.filter((r) => r.name === "h2.window" && r.ph === "B")) {
       const end = request?.spans.get(begin.span)?.end ?? last, closed = `the client's window was closed for ${time(end.t - begin.t)}`;
-      drawn.push(svg("rect", { class: "blocked", x: x(begin), y: y(id) - 11, width: Math.max(x(end) - x(begin), 2), height: 22 }, svg("title", {}, closed)));
+      drawn.push(svg("rect", { class: `blocked${ahead(begin) ? " ahead" : ""}`, x: x(begin), y: y(id) - 11, width: Math.max(x(end) - x(begin), 2), height: 22 }, svg("title", {}, closed)));
     }
     for (const record of own.filter((r) => r.bytes && !WIRE.has(r.name))) {
       const { frame, event, opcode } = record.data, isContent = /^DATA|Data$|TEXT|BINARY|CONT/.test(frame ?? event ?? opcode);
-      const kind = `frame f-${frame === "RST_STREAM" ? "bad" : record.dir}${isContent ? " f-data" : ""}${record === state.record ? " chosen" : ""}`;
+      const kind = `frame f-${frame === "RST_STREAM" ? "bad" : record.dir}${isContent ? " f-data" : ""}${record === state.record ? " chosen" : ""}${ahead(record) ? " ahead" : ""}`;
       boxes.push(svg("rect", { class: kind, "data-seq": record.seq, x: x(record), y: y(id) + (record.dir === "out" ? 1 : -10),
         width: Math.min(3 + record.bytes[1] / 900, 20), height: 9 }, svg("title", {}, `${words(record).join(" ")}, ${record.bytes[1]} B`)));
     }
@@ -421,7 +422,7 @@ function drawWire() {
   $("wire-note").textContent = total ? `${request.conn}, ${total.toLocaleString("en")} bytes ${dir}${to < total || from ? `, here ${from}–${to}` : ""}` : "";
   $("earlier").disabled = from === 0;
   $("later").disabled = to >= total;
-  $("strip").replaceChildren(...(events.length > 600 ? [] : events).map((event) => sized(el("i", { class: `l-${event.layer}${event === mine ? " chosen" : ""}`,
+  $("strip").replaceChildren(...(events.length > 600 ? [] : events).map((event) => sized(el("i", { class: `l-${event.layer}${event === mine ? " chosen" : ""}${ahead(event) ? " ahead" : ""}`,
     "data-seq": event.seq, title: words(event).join(" ") }), "width", event.bytes[1] / total)));
   $("hex").replaceChildren(...total ? hexLines(bytesBetween(octets, from, to), events, from, to, mine) : ["No bytes."]);
 }
@@ -448,7 +449,7 @@ function hexLines(bytes, events, from, to, mine) {
       const event = events[index], isOwned = event && covers(event, n);
       next = Math.min(stop, isOwned ? end(event) : event?.bytes[0] ?? stop);
       const some = bytes.slice(n - from, next - from), isMine = isOwned && mine && covers(mine, n);
-      const about = { class: `bytes${index % 2 ? " odd" : ""}${isMine ? " chosen" : ""}`, "data-seq": isOwned ? event.seq : null };
+      const about = { class: `bytes${index % 2 ? " odd" : ""}${isMine ? " chosen" : ""}${isOwned && ahead(event) ? " ahead" : ""}`, "data-seq": isOwned ? event.seq : null };
       hex.push(el("span", about, some.map((byte) => byte?.toString(16).padStart(2, "0") ?? "··").join(" ")), " ");
       text.push(el("span", about, some.map((byte) => byte > 31 && byte < 127 ? String.fromCharCode(byte) : "·").join("")));
     }
@@ -485,15 +486,16 @@ function ofRequest(request) {
 }
 
 function ofRecord(record, request) {
-  const { begin, end } = request?.spans.get(record.span) ?? {}, { data, name, layer } = record, src = record.src ?? begin?.src;
+  const { begin, end } = request?.spans.get(record.span) ?? {}, { data, name, layer, task } = record;
   const [main, rest] = words(record, begin), wrong = anomaly(record, begin), isObject = (key) => there(data[key]) && typeof data[key] === "object";
   const apart = new Set(["headers", "hpack", "entries", "settings", "state", "client", "server"].filter(isObject));
   const raw = record.raw && !WIRE.has(name) ? utf8(atob(record.raw)) : "";
   return [
     el("div", { class: `l-${layer}` }, el("p", { class: "title" }, name), el("p", { class: "said" }, `${arrow(record)}${main} ${rest}`),
-      wrong && el("p", { class: "wrong" }, wrong)), ABOUT[name] && el("p", { class: "about" }, ABOUT[name]), src && sourceOf(src),
+      wrong && el("p", { class: "wrong" }, wrong)), ABOUT[name] && el("p", { class: "about" }, ABOUT[name]),
     list([["time", `${(record.t / 1e6).toFixed(3)} ms`], ["took", end && time(end.t - begin.t)], ["bytes", record.bytes && `${record.bytes[1]} from ${record.bytes[0]}`],
-      ["stream", record.stream], ...Object.entries(data).filter(([key]) => !apart.has(key) && key !== "stream")]),
+      ["stream", record.stream], ["task", task], ...Object.entries(data).filter(([key]) => !apart.has(key) && key !== "stream" && (key !== "task" || !task))]),
+    sourceOf(record, begin),
     layer === "h1" && part("States of h11", ...machines(record)),
     layer === "h2" && part("Streams", ...streams(record)), layer === "h2" && windows(record),
     data.hpack?.length && part("HPACK", table(data.hpack.map(({ octets, name: field, value, how }) =>
@@ -547,15 +549,24 @@ function skinsOf(record, request) {
 }
 
 const sources = new Map();
-function sourceOf(src) {
-  const place = part(src);
-  if (recorded) return place;
-  if (!sources.has(src)) sources.set(src, fetch(`source?at=${encodeURIComponent(src)}`).then((answer) => answer.ok ? answer.json() : null, () => null));
-  sources.get(src).then((found) => found && place.replaceChildren(el("h3", {}, el("a", { href: editor(found), id: "editor" }, src)),
-    el("pre", { class: "listing" }, ...found.lines.map((line, n) =>
-      el("span", { "data-n": found.first + n, class: found.first + n === found.line && "here" }, line || " ")))));
+/** Show the lines behind an event, and what the book says of them. */
+function sourceOf({ src: own, name, dir }, begin) {
+  const src = own ?? begin?.src, key = src ?? `${name} ${dir ?? ""}`.trim(), place = src ? part(src) : el("section", { hidden: "" });
+  const query = src ? `at=${encodeURIComponent(src)}` : `name=${name}&dir=${dir ?? ""}`;
+  const ask = () => recorded ? Promise.resolve(trace.code[key]) : fetch(`source?${query}`).then((answer) => answer.ok ? answer.json() : null, () => null);
+  if (!sources.has(key)) sources.set(key, ask());
+  sources.get(key).then((found) => {
+    if (!found) return;
+    const { path, place: where, first, line: here, lines, book } = found;
+    place.hidden = false;
+    place.replaceChildren(el("h3", {}, path ? el("a", { href: editor(found), id: "editor" }, where) : where),
+      el("pre", { class: "listing" }, ...lines.map((line, n) => el("span", { "data-n": first + n, class: first + n === here && "here" }, line || " "))),
+      ...book.map(({ title, text }) => el("details", { class: "book", open: "" }, el("summary", {}, ...prose(title)), ...text.map((told) => el("p", {}, ...prose(told))))));
+  });
   return place;
 }
+/** Words between backticks are code. */
+const prose = (text) => text.split("`").map((words, n) => n % 2 ? el("code", {}, words) : words);
 const editor = ({ path, line }) => trace.head.editor.replace("{path}", encodeURI(path)).replace("{line}", line);
 
 // -- drawing --
@@ -564,13 +575,16 @@ function draw() {
   const { request, view, level } = state, isSame = draw.last === request, { scrollTop } = $("view");
   for (const tab of $("tabs").querySelectorAll("[role=tab]")) tab.setAttribute("aria-selected", tab.id === `tab-${view}`);
   for (const button of $("levels").children) button.setAttribute("aria-pressed", Number(button.dataset.level) === level);
-  $("summary").textContent = request ? `${request.sum.method} ${request.sum.target}` : "";
+  $("summary").textContent = state.stepping ? whereabouts() : request ? `${request.sum.method} ${request.sum.target}` : "";
+  $("play").textContent = state.timer ? "⏸" : "▶";
+  $("play").setAttribute("aria-pressed", Boolean(state.timer));
   $("view").setAttribute("aria-labelledby", `tab-${view}`);
   const drawn = () => [request ? { ladder: drawLadder, onion: drawOnion, multiplex: drawMultiplex }[view]()
     : el("p", { class: "empty" }, trace.requests.size ? "No request is as the filter wants it." : "Send a request: it appears here.")];
-  const shown = view === "multiplex" ? [state.record?.seq, innerWidth] : [state.all, level, state.filter];
+  const seq = state.record?.seq, shown = view === "multiplex" ? [seq, state.stepping, innerWidth] : [state.all, level, state.filter, view === "onion" && state.stepping && seq];
   fresh("view", [view, request?.id, trace.records.length, trace.head.started, ...shown], drawn);
-  mark($("view").firstElementChild, `row-${state.record?.seq}`);
+  mark($("view").firstElementChild, `row-${seq}`);
+  for (const row of $("view").querySelectorAll(".row[id]")) row.classList.toggle("ahead", ahead(trace.bySeq.get(Number(row.dataset.seq))));
   $("view").scrollTop = isSame ? scrollTop : 0;
   draw.last = request;
   for (const rest of [drawWire, drawDetail, drawStatus]) rest();
@@ -620,20 +634,67 @@ function pick(request) {
 const near = (all, at, by) => all[Math.min(Math.max(at + by, 0), all.length - 1)];
 const step = (by) => select(near(state.rows ?? [], (state.rows ?? []).findIndex((row) => row.record === state.record), by)?.record);
 const stepRequest = (by) => pick(near(state.kept, state.kept.indexOf(state.request), by));
+
+// -- step by step: through what was recorded; nothing runs again --
+const ahead = (record) => state.stepping && Boolean(state.record) && record?.seq > state.record.seq;
+const rowAt = () => (state.rows ?? []).findIndex((row) => row.record === state.record);
+const whereabouts = () => `${rowAt() + 1} of ${state.rows?.length ?? 0}`;
+function stopped() {
+  clearTimeout(state.timer);
+  return { timer: null, stepping: false };
+}
+function pause() {
+  clearTimeout(state.timer);
+  set({ timer: null });
+}
+/** Go on, or back, to the next event that is wanted; say whether there is one. */
+function go(by, wanted = () => true) {
+  const rows = state.rows ?? [];
+  let at = rowAt() + (by < 0 && rowAt() < 0 ? rows.length + 1 : 0) + by;
+  while (rows[at] && !wanted(rows[at].told)) at += by;
+  state.stepping = true;
+  if (rows[at]) select(rows[at].record);
+  return Boolean(rows[at]);
+}
+/** Play: what took longer takes longer here, too. */
+function play() {
+  if (state.timer) return pause();
+  const rows = state.rows ?? [], wanted = stop();
+  if (rowAt() === rows.length - 1) state.record = null;
+  const tick = () => {
+    const stays = go(1) && !(wanted && wanted(state.record)), next = rows[rowAt() + 1]?.record;
+    if (!stays || !next) return pause();
+    set({ timer: setTimeout(tick, Math.min(120 + 110 * Math.log10(1 + (next.t - state.record.t) / 1e3), 900)) });
+  };
+  tick();
+}
+/** Return a test of where to stop, or null: name:route.match, frame:data, or a word. */
+function stop() {
+  const terms = $("until").value.toLowerCase().split(/\s+/).filter(Boolean).map((term) => [term, ...(/^([\w-]+):(.+)$/.exec(term)?.slice(1) ?? [])]);
+  const holds = (record) => ([word, key, value]) => key ? says(record, key, value) : `${record.name} ${words(record).join(" ")}`.toLowerCase().includes(word);
+  return terms.length ? (record) => terms.every(holds(record)) : null;
+}
+const alike = (by) => go(by, ({ layer }) => layer === (state.record?.layer ?? layer));
+const goUntil = () => go(1, stop() ?? undefined);
+
 const KEYS = {
   j: () => step(1), k: () => step(-1), ArrowDown: () => step(1), ArrowUp: () => step(-1), J: () => stepRequest(1), K: () => stepRequest(-1),
   l: () => set({ view: "ladder" }), o: () => set({ view: "onion" }), m: () => set({ view: "multiplex" }),
-  1: () => set({ level: 1 }), 2: () => set({ level: 2 }), 3: () => set({ level: 3 }), f: () => set({ follow: true, record: null }),
+  1: () => set({ level: 1 }), 2: () => set({ level: 2 }), 3: () => set({ level: 3 }), f: () => set({ follow: true, record: null, ...stopped() }),
+  " ": play, n: () => alike(1), N: () => alike(-1), u: () => $("until").focus(), ",": () => go(-1), ".": () => go(1),
   Enter: () => state.record ? $("editor")?.click() : step(1), "/": () => $("filter").focus(), "?": () => $("help").showModal(),
-  Escape: () => state.record ? set({ record: null }) : set({ filter: ($("filter").value = "") }),
+  Escape: () => state.record ? set({ record: null, ...stopped() }) : set({ filter: ($("filter").value = "") }),
 };
 
+const STEPS = { play, back: () => go(-1), forward: () => go(1) };
+
 addEventListener("keydown", (event) => {
-  const { key, target } = event, isTyping = target === $("filter");
+  const { key, target } = event, isTyping = target.tagName === "INPUT";
   if (event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
-  if ((isTyping && key !== "Escape" && key !== "Enter") || (key === "Enter" && target.tagName === "BUTTON")) return;
+  if ((isTyping && key !== "Escape" && key !== "Enter") || ("Enter ".includes(key) && /BUTTON|SUMMARY/.test(target.tagName))) return;
   const by = document.activeElement === $("request-list") && { ArrowDown: 1, ArrowUp: -1 }[key];
-  if (isTyping) target.blur();
+  if (isTyping && target === $("until") && key === "Enter") goUntil();
+  else if (isTyping) target.blur();
   else if (by) stepRequest(by);
   else if (Object.hasOwn(KEYS, key)) KEYS[key]();
   else return;
@@ -649,6 +710,7 @@ addEventListener("click", ({ target }) => {
   else if (all) set({ all: true });
   else if (target.id.startsWith("tab-")) set({ view: target.id.slice(4) });
   else if (target.id === "earlier" || target.id === "later") set({ from: Math.max(0, state.from + (target.id === "later" ? PAGE : -PAGE)) });
+  else if (Object.hasOwn(STEPS, target.id)) STEPS[target.id]();
   else if (target.id === "help-button") $("help").showModal();
 });
 
@@ -672,8 +734,9 @@ function connect(tries = 0) {
 
 state.filter = $("filter").value = decodeURIComponent(location.hash.slice(1));
 if (recorded) {
-  const { head, records } = JSON.parse(recorded.textContent);
+  const { head, records, code = {} } = JSON.parse(recorded.textContent);
   reset(head);
+  trace.code = code;
   records.forEach(add);
   state.wanted = records.find((record) => record.req)?.req;
   set({ follow: false });

@@ -217,6 +217,7 @@ def match_tap(tracer: Tracer, app: Quart) -> Callable[..., Any]:
     routes = app.url_map
     match = routes.match
     source = source_of(match)
+    sources = Sources()
 
     @wraps(match)
     def tapped(
@@ -242,14 +243,28 @@ def match_tap(tracer: Tracer, app: Quart) -> Callable[..., Any]:
                 verdicts = routes.explain(
                     path, method, domain, websocket, _NEAR
                 )
-                tell_tried(tracer, app, verdicts, found)
+                tell_tried(tracer, app, sources, verdicts, found)
 
     return tapped
+
+
+class Sources:
+    """Where the views of endpoints were written, found once for each."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[object, str | None]] = {}
+
+    def of(self, endpoint: str, view: object) -> str | None:
+        known = self._known.get(endpoint)
+        if known is None or known[0] is not view:
+            known = self._known[endpoint] = view, source_of(view)
+        return known[1]
 
 
 def tell_tried(
     tracer: Tracer,
     app: Quart,
+    sources: Sources,
     verdicts: list[Verdict],
     found: tuple[Rule, dict[str, Any]] | None,
 ) -> None:
@@ -262,7 +277,9 @@ def tell_tried(
             verdict, why = "later", "it fits too, but another comes first"
         tracer.emit(
             "route.try",
-            src=source_of(app.view_functions.get(rule.endpoint)),
+            src=sources.of(
+                rule.endpoint, app.view_functions.get(rule.endpoint)
+            ),
             data={
                 "rule": rule.rule,
                 "methods": sorted(rule.methods or ()),
@@ -298,6 +315,7 @@ def task_tap(tracer: Tracer, app: Quart) -> type[BackgroundTask]:
                 "task": "background",
                 "by": tracer.place.get().req or "app",
             }
+            tracer.tasks.call(f"background {data['by']}")
             tracer.emit("task.spawn", data=data)
             tracer.stage.set("background")
             outcome: dict[str, object] = {"outcome": "done"}

@@ -5,7 +5,8 @@ skin between them does.  A tap is opened and closed round each ``receive()``
 and ``send()``: what waits is seen to wait.
 """
 
-from collections.abc import Awaitable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from types import CellType, FunctionType
 from typing import Any
@@ -32,15 +33,24 @@ _MESSAGE = ("status", "more_body", "code", "reason", "subprotocol", "trailers")
 
 
 class AsgiTap:
-    """Stands for one application; what else one asks of it, that answers."""
+    """Stands for one application; what else one asks of it, that answers.
+
+    ``look`` is called before each request.
+    """
 
     def __init__(
-        self, tracer: Tracer, app: ASGIApplication, at: str, outermost: bool
+        self,
+        tracer: Tracer,
+        app: ASGIApplication,
+        at: str,
+        outermost: bool,
+        look: Callable[[], object] | None = None,
     ) -> None:
         self._tracer = tracer
         self._wrapped = app
         self._at = at
         self._outermost = outermost
+        self._look = look
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wrapped, name)
@@ -54,7 +64,11 @@ class AsgiTap:
                 receive, send = life.receive, life.send
             await self._wrapped(scope, receive, send)
             return
+        if self._look is not None:
+            self._look()
         where = self._place(scope)
+        if where is not None:
+            self._tracer.tasks.call(f"call {where.req}")
         data = {"at": self._at, **scope_data(scope)}
         with self._tracer.span("asgi.app", data, at=where) as span:
             span.result = {"at": self._at, "outcome": "done"}
@@ -224,17 +238,37 @@ def next_link(app: object) -> tuple[str | CellType, object] | None:
     return None
 
 
-def tap_onion(tracer: Tracer, swaps: Swaps, app: object) -> None:
-    """Put a tap below each skin of middleware."""
-    for link, where, inner in [*links(app)]:
-        at = f"below {skin_of(link)}"
-        tap: Any = inner
-        if where != "asgi_app" or not hasattr(link, "url_map"):
-            tap = AsgiTap(tracer, tap, at, outermost=False)
-        if isinstance(where, CellType):
-            swaps.cell(where, tap)
-        elif tap is not inner:
-            swaps.attribute(link, where, tap)
+class Onion:
+    """The skins of middleware round an application, a tap below each.
+
+    Starlette makes its skins when it is first called: ``look`` again.
+    """
+
+    def __init__(self, tracer: Tracer, swaps: Swaps, app: object) -> None:
+        self._tracer = tracer
+        self._swaps = swaps
+        self._innermost = app
+        self._times = Counter[str]()
+        self.look()
+
+    def look(self) -> None:
+        """Put taps into what was not there before."""
+        for link, where, inner in [*links(self._innermost)]:
+            tap: Any = inner
+            if where != "asgi_app" or not hasattr(link, "url_map"):
+                at = self._below(skin_of(link))
+                tap = AsgiTap(self._tracer, tap, at, outermost=False)
+            if isinstance(where, CellType):
+                self._swaps.cell(where, tap)
+            elif tap is not inner:
+                self._swaps.attribute(link, where, tap)
+            self._innermost = inner
+
+    def _below(self, skin: str) -> str:
+        """Return a name for what is below a skin, another for each."""
+        self._times[skin] += 1
+        times = self._times[skin]
+        return f"below {skin}" if times == 1 else f"below {skin} {times}"
 
 
 def skin_of(link: object) -> str:

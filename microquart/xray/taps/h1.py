@@ -12,7 +12,8 @@ import h11
 from microquart.http.errors import ProtocolError
 from microquart.protocol import Peer, Service
 from microquart.protocol.h1 import H1Connection, Parser
-from microquart.protocol.h1_head import Head
+from microquart.protocol.h1_head import H1Head
+from microquart.protocol.stream import HTTPStream
 from microquart.protocol.ws import WebSocketStream
 from microquart.protocol.ws_handshake import Handshake
 from microquart.xray.swaps import Swaps
@@ -27,7 +28,6 @@ TIMERS = {
     "head": "header_timeout",
     "idle": "keep_alive_timeout",
     "stop": "stop_linger",
-    "content": "body_idle_timeout",
     "departure": "half_close_timeout",
     "linger": "linger_timeout",
 }
@@ -51,6 +51,7 @@ class TappedH1(H1Connection):
         self._states: dict[tuple[str, Place | None], str] = {}
         super().__init__(peer, service, now)
         line.watch(self)
+        self._wait_for("first head")
 
     # -- what comes --
 
@@ -111,7 +112,7 @@ class TappedH1(H1Connection):
             self.responses.expect(method, self.request)
         self.expected = True
 
-    def _open(self, head: Head) -> None:
+    def _open(self, head: H1Head) -> None:
         self._expect(head.method)
         self._moves("server", "SEND_RESPONSE", self.request)
         super()._open(head)
@@ -186,7 +187,7 @@ class TappedH1(H1Connection):
 
     def _moves(self, role: str, state: Any, at: Place | None) -> None:
         before = self._states.get((role, at), "IDLE")
-        now = str(state)
+        now = getattr(state, "__name__", state)  # h11's are classes
         if before != now:
             self._states[role, at] = now
             self.line.tell("h1.state", at, **{role: [before, now]})
@@ -200,15 +201,28 @@ class TappedH1(H1Connection):
     def _wait_for(self, what: str) -> None:
         super()._wait_for(what)
         if what in TIMERS:
-            seconds = getattr(self.limits, TIMERS[what])
-            self.line.tell("timer.start", what=what, seconds=seconds)
+            self.line.waits(what, getattr(self.limits, TIMERS[what]))
+
+    def wanted(self, stream: HTTPStream) -> None:
+        before = self._content_since()
+        super().wanted(stream)
+        if self._content_since() != before:
+            limit = self.limits.body_idle_timeout
+            self.line.waits("content", limit, self.request)
+
+    def _content_since(self) -> float | None:
+        return None if self._pace is None else self._pace.since
 
     def expire(self, now: float) -> None:
-        what, before = self._waiting, self._ends()
-        seconds = now - self._since
+        what, since, before = self._waiting, self._since, self._ends()
+        if not what:
+            what, since = "content", self._content_since() or since
         super().expire(now)
+        if what == "websocket":
+            return  # it tells of its own clocks
         if before != self._ends():
-            self.line.fired(what or "content", seconds)
+            at = self.request if what == "content" else None
+            self.line.fired(what, now - since, at)
 
     def _ends(self) -> tuple[object, ...]:
         return self.closed, self.closing, self._stream

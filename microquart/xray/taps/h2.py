@@ -13,12 +13,14 @@ from h2.events import Event
 from h2.settings import SettingCodes
 
 from microquart.protocol import Peer, Service, Stream
+from microquart.protocol.flow import Flow, is_starved, is_stuck
 from microquart.protocol.h2 import H2Connection
-from microquart.protocol.h2_head import Head
+from microquart.protocol.h2_head import H2Head
 from microquart.protocol.ws import WebSocketStream
 from microquart.protocol.ws_handshake import Handshake
 from microquart.xray.hpack import Explainer
 from microquart.xray.swaps import Swaps
+from microquart.xray.taps.clocks import Clocks, Waits, over
 from microquart.xray.taps.line import Line, Way, whose
 from microquart.xray.taps.ws import TappedWebSocket, WebSocketTap
 from microquart.xray.tracer import Place, Span, texts
@@ -98,6 +100,7 @@ class TappedH2(H2Connection):
         self._blocked: dict[Stream, Span] = {}
         self._websockets: dict[int, WebSocketTap] = {}
         super().__init__(peer, service, now)
+        self._clocks = Clocks(line)
         line.watch(self)
 
     # -- the wire --
@@ -233,7 +236,7 @@ class TappedH2(H2Connection):
 
     # -- streams --
 
-    def _open(self, number: int, head: Head, stream: Stream) -> None:
+    def _open(self, number: int, head: H2Head, stream: Stream) -> None:
         self.line.opens(stream, self._place(number))
         super()._open(number, head, stream)
 
@@ -248,7 +251,11 @@ class TappedH2(H2Connection):
         tap = self._websockets.get(stream.number)
         if tap is not None and stream.status == 200:
             tap.leaves(data)
+        flow = self._flows[stream.number]
+        waited = bool(flow.unsent)
         super().write(stream, data, more)
+        if flow.unsent and not waited:
+            self._waits("window", self.limits.write_timeout, flow)
         if stream.blocked and stream not in self._blocked:
             self._blocked[stream] = self.line.tracer.span(
                 "h2.window",
@@ -277,13 +284,65 @@ class TappedH2(H2Connection):
             self._unblock(stream)
         self.line.leave_rest("h2")
 
+    # -- time --
+
+    def woken(self) -> list[Stream]:
+        self._clocks.look(self._own_waits())
+        return super().woken()
+
+    def _own_waits(self) -> Waits:
+        """Return what is waited for of the connection as a whole."""
+        limits = self.limits
+        if self.closed:
+            return {}
+        if self.closing:
+            return {"linger": (self._closing_since, limits.linger_timeout)}
+        idle = None if self._flows else self._idle_since
+        return {
+            "head": (self._gate.unfinished, limits.header_timeout),
+            "departure": (self._eof_since, limits.half_close_timeout),
+            "stop": (self._leaving_since, limits.stop_linger),
+            "idle": (idle, limits.keep_alive_timeout),
+        }
+
+    def wanted(self, stream: Stream) -> None:
+        flow = self._flows[stream.number]
+        before = flow.content and flow.content.since
+        super().wanted(stream)
+        if flow.content is not None and flow.content.since != before:
+            self._waits("content", self.limits.body_idle_timeout, flow)
+
+    def _finished(self, flow: Flow) -> None:
+        super()._finished(flow)
+        if flow.number in self._flows:  # a WebSocket, half closed
+            self._waits("linger", self.limits.linger_timeout, flow)
+
+    def _waits(self, what: str, limit: float | None, flow: Flow) -> None:
+        self.line.waits(what, limit, self._place(flow.number))
+
     def expire(self, now: float) -> None:
-        before = self.closed, self.closing, len(self._flows)
+        what = over(self._own_waits(), now)
+        before = self.closed, self.closing
         super().expire(now)
-        after = self.closed, self.closing, len(self._flows)
-        if before != after:
-            ends = before[:2] != after[:2]
-            self.line.fired("connection" if ends else "stream", None)
+        if what is not None and before != (self.closed, self.closing):
+            self.line.fired(*what)
+
+    def _expire_flow(self, flow: Flow) -> None:
+        what, since = self._late(flow)
+        super()._expire_flow(flow)
+        if what and flow.number not in self._flows:
+            passed = None if since is None else self.now - since
+            self.line.fired(what, passed, self._place(flow.number))
+
+    def _late(self, flow: Flow) -> tuple[str, float | None]:
+        """Return what a stream has waited for too long, and since when."""
+        if flow.ended is not None:
+            return "linger", flow.ended
+        if is_stuck(flow, self.limits, self.now):
+            return "window", flow.leaving.since
+        if flow.content and is_starved(flow, self.limits, self.now):
+            return "content", flow.content.since
+        return "", None
 
 
 # -- what is told of a frame --

@@ -7,6 +7,7 @@ from microquart.protocol import Connection, Peer, Stream
 from microquart.xray.record import Data
 from microquart.xray.swaps import Swaps
 from microquart.xray.taps.asgi import address
+from microquart.xray.taps.hello import said
 from microquart.xray.tracer import Place, Tracer
 
 Way = Literal["in", "out"]
@@ -58,6 +59,7 @@ class Line:
             version=VERSIONS.get(version),
             cipher=None if suite is None else f"{suite:#06x}",
             alpn=alpn,
+            sni=said(),
             client_cert=told.get("client_cert_name"),
         )
 
@@ -162,11 +164,21 @@ class Line:
             name = "net.pause" if self._paused else "net.resume"
             self.tracer.emit(name, at=self.at, dir="in", data={})
 
-    def fired(self, what: str, seconds: float | None) -> None:
+    # -- time --
+
+    def waits(
+        self, what: str, limit: float | None, at: Place | None = None
+    ) -> None:
+        """Tell that something is waited for from now on."""
+        self.tell("timer.start", at, what=what, seconds=limit)
+
+    def fired(
+        self, what: str, seconds: float | None, at: Place | None = None
+    ) -> None:
         """Tell that something was waited for so long, and is so no more."""
         if seconds is not None:
             seconds = round(seconds, 3)
-        self.tell("timer.fire", what=what, seconds=seconds)
+        self.tell("timer.fire", at, what=what, seconds=seconds)
 
 
 def whose(error: Exception) -> str:

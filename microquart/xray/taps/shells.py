@@ -4,11 +4,15 @@ from functools import partial
 from typing import Any
 
 from microquart.protocol import Connect, Connection, Peer, Service, connect
+from microquart.protocol.pace import Pace
+from microquart.server.anyio_shell import AnyioServer, AnyioShell
 from microquart.server.protocols import HTTP
 from microquart.server.shells import Shell, Shells
 from microquart.xray.swaps import Swaps
+from microquart.xray.taps.flow import tap_flow, tapped_shell
 from microquart.xray.taps.h1 import TappedH1
 from microquart.xray.taps.h2 import TappedH2
+from microquart.xray.taps.hello import tap_handshakes
 from microquart.xray.taps.line import Line
 from microquart.xray.tracer import Tracer
 
@@ -60,10 +64,15 @@ class OpenShells(set[Shell]):
     def __init__(self, lines: Lines) -> None:
         super().__init__()
         self.lines = lines
+        self.tapped = tapped_shell(lines)
 
     def add(self, shell: Any) -> None:
         super().add(shell)
-        tap_flow(self.lines.of(shell.peer), shell)
+        if isinstance(shell, AnyioShell):
+            # It has slots: a class of its own, where others get attributes.
+            shell.__class__ = self.tapped
+        else:
+            tap_flow(self.lines.of(shell.peer), shell)
 
     def discard(self, shell: Any) -> None:
         if shell not in self:
@@ -76,37 +85,13 @@ class OpenShells(set[Shell]):
         self.lines.forget(shell.peer)
 
 
-def tap_flow(line: Line, shell: Any) -> None:
-    """Tell when a transport takes no more, and when it does again.
-
-    In the shell for tasks nothing pauses: its writer waits.
-    """
-    if not hasattr(shell, "pause_writing"):
-        return
-    pause, resume = shell.pause_writing, shell.resume_writing
-
-    def tell(name: str) -> None:
-        left = shell._transport.get_write_buffer_size()
-        data = {"write_buffer": left}
-        line.tracer.emit(name, at=line.at, dir="out", data=data)
-
-    def pausing() -> None:
-        pause()
-        tell("net.pause")
-
-    def resuming() -> None:
-        tell("net.resume")
-        resume()
-
-    swaps = Swaps()
-    swaps.attribute(shell, "pause_writing", pausing)
-    swaps.attribute(shell, "resume_writing", resuming)
-
-
 def tap_shells(tracer: Tracer, swaps: Swaps, server: Shells) -> None:
     """Put taps into a server; connections that are open stay as they are."""
+    tracer.trio = isinstance(server, AnyioServer)
     lines = Lines(tracer, server.make_connection)
     swaps.attribute(server, "make_connection", lines.connect)
+    tap_handshakes(swaps, server)
+    tap_sweeper(swaps, lines, server)
     before = server.open
     opened = OpenShells(lines)
     set.update(opened, before)
@@ -119,6 +104,28 @@ def tap_shells(tracer: Tracer, swaps: Swaps, server: Shells) -> None:
     swaps.attribute(server, "open", opened)
     if server.watchdog is not None:
         tap_watchdog(tracer, swaps, server.watchdog)
+
+
+def tap_sweeper(swaps: Swaps, lines: Lines, server: Any) -> None:
+    """Tell of what ends by a clock that no connection has."""
+    is_slow, is_silent = server._reads_slowly, server._silent_too_long
+
+    def reads_slowly(shell: Any, pace: Pace, now: float) -> bool:
+        since = pace.since or now
+        slow: bool = is_slow(shell, pace, now)
+        if slow:
+            lines.of(shell.peer).fired("socket", now - since)
+        return slow
+
+    def silent_too_long(shell: Any, now: float) -> bool:
+        silent: bool = is_silent(shell, now)
+        if silent:
+            waited = now - shell.opened_at
+            lines.of(shell.peer).fired("first head", waited)
+        return silent
+
+    swaps.attribute(server, "_reads_slowly", reads_slowly)
+    swaps.attribute(server, "_silent_too_long", silent_too_long)
 
 
 def tap_watchdog(tracer: Tracer, swaps: Swaps, watchdog: Any) -> None:

@@ -7,10 +7,12 @@ from wsproto.connection import Connection, ConnectionState
 from wsproto.events import CloseConnection, Event, Message
 from wsproto.extensions import Extension
 
+from microquart.asgi import SendMessage
 from microquart.protocol.stream import Transport
 from microquart.protocol.ws import WebSocketStream
 from microquart.protocol.ws_handshake import Handshake
 from microquart.xray.swaps import Swaps
+from microquart.xray.taps.clocks import Clocks, Waits, over
 from microquart.xray.taps.line import Line, Way
 from microquart.xray.tracer import Place
 from microquart.xray.wire import WebSocketFrames
@@ -127,6 +129,7 @@ class TappedWebSocket(WebSocketStream):
         number: int = 0,
     ) -> None:
         self.tap = tap
+        self.clocks = Clocks(tap.line, tap.place)
         super().__init__(connection, handshake, number)
 
     def make_ws(self, extensions: list[Extension]) -> Connection:
@@ -135,3 +138,31 @@ class TappedWebSocket(WebSocketStream):
     def receive(self, data: bytes) -> None:
         self.tap.comes(data)
         super().receive(data)
+        self.clocks.look(self._waits())
+
+    def send(self, message: SendMessage) -> None:
+        super().send(message)
+        self.clocks.look(self._waits())
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.clocks.look(self._waits())
+
+    def expire(self, now: float) -> None:
+        waits, before = self._waits(), self._departure
+        super().expire(now)
+        what = over(waits, now)
+        if what is not None and before is not self._departure:
+            self.tap.line.fired(*what, self.tap.place())
+        self.clocks.look(self._waits())
+
+    def _waits(self) -> Waits:
+        limits = self.connection.service.limits
+        if self._departure is not None:
+            return {}
+        if self._verdict is not None:
+            return {"linger": (self._verdict_since, limits.linger_timeout)}
+        if self._closing_since is not None:
+            return {"close": (self._closing_since, limits.ws_close_timeout)}
+        pinged = None if self._pinged is None else self._pinged_since
+        return {"pong": (pinged, limits.ws_ping_timeout)}
