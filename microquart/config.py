@@ -31,6 +31,13 @@ DEFAULT_CONFIG: Mapping[str, Any] = {
     # For one field, and for all text fields of a form together.
     "MAX_FORM_MEMORY_SIZE": 500_000,
     "MAX_FORM_PARTS": 1000,
+    # RFC 7578 has three header fields in a part, and no reason for a long one.
+    "MAX_FORM_PART_HEAD": 8 * KIB,
+    "MAX_FORM_PART_LINES": 16,
+    "MAX_JSON_DEPTH": 200,
+    # Python's own limit of an integer (CVE-2020-10735).
+    "MAX_JSON_DIGITS": 4300,
+    "MAX_QUERY_PARAMETERS": 1000,
     "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
     "PREFERRED_URL_SCHEME": "http",
     # Stands above PREFERRED_URL_SCHEME and is true for wss as well.

@@ -26,7 +26,7 @@ from microquart.threads import is_async, run_sync
 from microquart.typing import FilePath, ResponseReturnValue
 from microquart.wrappers.redirect import redirect_response
 from microquart.wrappers.request import Request, RequestSettings
-from microquart.wrappers.response import Response, response_from
+from microquart.wrappers.response import Response
 from microquart.wrappers.websocket import Websocket
 
 P = ParamSpec("P")
@@ -61,8 +61,6 @@ class Configured(Scaffold):
     default_config: Mapping[str, Any] = ImmutableDict(DEFAULT_CONFIG)
 
     _logger: Logger | None = None
-    _settings: RequestSettings
-    _settings_version: int
 
     def __init__(
         self,
@@ -91,7 +89,6 @@ class Configured(Scaffold):
             )
         self.instance_path = instance_path
         self.config = self.make_config(instance_relative_config)
-        self._settings_version = -1
         self.aborter = self.make_aborter()
         self.json = self.json_provider_class(self)
         self.extensions: dict[str, Any] = {}
@@ -161,13 +158,6 @@ class Configured(Scaffold):
     def permanent_session_lifetime(self, value: timedelta | int) -> None:
         self.config["PERMANENT_SESSION_LIFETIME"] = value
 
-    def request_settings(self) -> RequestSettings:
-        """The limits for requests, anew when the configuration changes."""
-        if self._settings_version != self.config.version:
-            self._settings_version = self.config.version
-            self._settings = self._make_request_settings()
-        return self._settings
-
     def _make_request_settings(self) -> RequestSettings:
         config = self.config
         return RequestSettings(
@@ -176,6 +166,9 @@ class Configured(Scaffold):
             body_timeout=config["BODY_TIMEOUT"],
             max_form_memory_size=config["MAX_FORM_MEMORY_SIZE"],
             max_form_parts=config["MAX_FORM_PARTS"],
+            max_form_part_head=config["MAX_FORM_PART_HEAD"],
+            max_form_part_lines=config["MAX_FORM_PART_LINES"],
+            max_query_parameters=config["MAX_QUERY_PARAMETERS"],
             trusted_hosts=config["TRUSTED_HOSTS"],
             response_timeout=config["RESPONSE_TIMEOUT"],
             signs_sessions=config["SECRET_KEY"] is not None,
@@ -198,20 +191,6 @@ class Configured(Scaffold):
         return await open_to_read(self.instance_path, path, mode)
 
     # -- responses --
-
-    async def make_response(self, result: Result) -> Response:
-        """Turn what a view returns into a response.
-
-        Raises:
-            NotAResponse: a TypeError: that cannot be.
-        """
-        return self.response_of(result)
-
-    def response_of(self, result: Result) -> Response:
-        """Do what ``make_response`` does; nothing in it waits."""
-        if type(result) is dict:  # nearly every answer of an API
-            return self.json.response(result)
-        return response_from(result, self.response_class, self.json.response)
 
     def redirect(self, location: str, code: int = 302) -> Response:
         """Return a response that leads elsewhere."""

@@ -9,6 +9,7 @@ Sources: RFC 7578 (multipart/form-data), RFC 2046 section 5.1 (multipart), the
 URL standard (application/x-www-form-urlencoded).
 """
 
+import sys
 from collections.abc import (
     AsyncIterable,
     Awaitable,
@@ -19,7 +20,6 @@ from collections.abc import (
 from contextlib import ExitStack
 from functools import cache
 from io import BytesIO
-from math import inf
 from typing import IO, Any, ClassVar, Protocol, TypeAlias
 from urllib.parse import unquote
 
@@ -43,7 +43,7 @@ __all__ = [
     "parse_urlencoded",
 ]
 
-# RFC 7578 has three header fields in a part, and no reason for a long one.
+# What holds for a parser that is made by hand, as for an application.
 PART_HEAD = 8 * 1024  # bytes of all header fields of a part
 PART_LINES = 16  # header fields of a part
 
@@ -73,9 +73,10 @@ class FormDataParser:
     """Chooses by the media type how a body is parsed.
 
     ``max_content_length``: bytes of the body; ``max_form_memory_size``: bytes
-    of all fields together, files apart; ``max_form_parts``: fields and files.
-    Beyond: 413; None: no limit.  ``silent``: a malformed form counts as an
-    empty one, instead of 400.
+    of all fields together, files apart; ``max_form_parts``: fields and files;
+    ``max_form_part_head`` and ``max_form_part_lines``: bytes and number of the
+    header fields of one part.  Beyond: 413; None: no limit.  ``silent``: a
+    malformed form counts as an empty one, instead of 400.
     """
 
     file_storage_class = FileStorage
@@ -87,6 +88,8 @@ class FormDataParser:
         max_content_length: int | None = None,
         max_form_memory_size: int | None = None,
         max_form_parts: int | None = None,
+        max_form_part_head: int | None = PART_HEAD,
+        max_form_part_lines: int | None = PART_LINES,
         silent: bool = False,
         stream_factory: StreamFactory = default_stream_factory,
     ) -> None:
@@ -94,6 +97,8 @@ class FormDataParser:
         self.max_content_length = max_content_length
         self.max_form_memory_size = max_form_memory_size
         self.max_form_parts = max_form_parts
+        self.max_form_part_head = max_form_part_head
+        self.max_form_part_lines = max_form_part_lines
         self.silent = silent
         self.stream_factory = stream_factory
 
@@ -143,6 +148,8 @@ class FormDataParser:
             max_content_length=self.max_content_length,
             max_form_memory_size=self.max_form_memory_size,
             max_form_parts=self.max_form_parts,
+            max_form_part_head=self.max_form_part_head,
+            max_form_part_lines=self.max_form_part_lines,
             stream_factory=self.stream_factory,
         )
         boundary = options.get("boundary", "").encode()
@@ -185,6 +192,8 @@ class MultiPartParser:
         max_content_length: int | None = None,
         max_form_memory_size: int | None = None,
         max_form_parts: int | None = None,
+        max_form_part_head: int | None = PART_HEAD,
+        max_form_part_lines: int | None = PART_LINES,
         stream_factory: StreamFactory = default_stream_factory,
     ) -> None:
         self.cls = cls
@@ -192,6 +201,8 @@ class MultiPartParser:
         self.max_content_length = max_content_length
         self.max_form_memory_size = max_form_memory_size
         self.max_form_parts = max_form_parts
+        self.max_form_part_head = max_form_part_head
+        self.max_form_part_lines = max_form_part_lines
         self.stream_factory = stream_factory
 
     async def parse(
@@ -213,7 +224,7 @@ class MultiPartParser:
         with ExitStack() as opened:
             parts = _Parts(self, content_length, opened)
             try:
-                cut = _cutter()(boundary, self.max_form_parts)
+                cut = _cutter()(boundary, self)
                 async for chunk in body:
                     size += len(chunk)
                     _check_size(size, self.max_content_length)
@@ -244,7 +255,7 @@ Cut: TypeAlias = Callable[[bytes], Events]
 
 
 @cache
-def _cutter() -> Callable[[bytes, int | None], Cut]:
+def _cutter() -> Callable[[bytes, MultiPartParser], Cut]:
     """Return what begins to cut a body; the library is imported late."""
     from multipart import ParserError, PushMultipartParser
 
@@ -259,12 +270,12 @@ def _cutter() -> Callable[[bytes, int | None], Cut]:
                 raise ParserError("Folded segment header")
             super()._on_segment_headerline(line)
 
-    def cut(boundary: bytes, max_parts: int | None) -> Cut:
+    def cut(boundary: bytes, limits: MultiPartParser) -> Cut:
         return Unfolded(
             boundary,
-            max_header_size=PART_HEAD,
-            max_header_count=PART_LINES,
-            max_segment_count=inf if max_parts is None else max_parts,
+            max_header_size=_or_endless(limits.max_form_part_head),
+            max_header_count=_or_endless(limits.max_form_part_lines),
+            max_segment_count=_or_endless(limits.max_form_parts),
         ).parse
 
     return cut
@@ -303,7 +314,7 @@ class _Parts:
 
     def _begin(self, part: Segment) -> None:
         head = sum(len(name) + len(value) for name, value in part.headerlist)
-        _check_size(head, PART_HEAD)
+        _check_size(head, self._parser.max_form_part_head)
         charset = (part.charset or "").lower()
         self._charset = charset if charset in _CHARSETS else "utf-8"
         self._name = part.name or ""
@@ -398,6 +409,10 @@ def _check_size(size: int, limit: int | None) -> None:
 def _check_parts(parts: int, limit: int | None) -> None:
     if limit is not None and parts > limit:
         raise RequestEntityTooLarge(f"The form has more than {limit} fields.")
+
+
+def _or_endless(limit: int | None) -> int:
+    return sys.maxsize if limit is None else limit
 
 
 def _least(*limits: int | None) -> int | None:

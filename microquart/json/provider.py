@@ -14,7 +14,10 @@ class Application(Protocol):
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """``DEBUG`` is asked for: responses are indented then."""
+        """Has ``MAX_JSON_DEPTH``, ``MAX_JSON_DIGITS``, and ``DEBUG``.
+
+        Responses are indented in debug mode.
+        """
         ...
 
     @property
@@ -105,7 +108,9 @@ class DefaultJSONProvider(JSONProvider):
         Raises:
             ValueError: a JSONDecodeError, which has the place; see parse().
         """
-        return parse(s, **kwargs)
+        config = self._app.config
+        depth, digits = config["MAX_JSON_DEPTH"], config["MAX_JSON_DIGITS"]
+        return parse(s, depth, digits, **kwargs)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         if len(args) == 1 and not kwargs:

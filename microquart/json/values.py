@@ -2,7 +2,6 @@
 
 import dataclasses
 from datetime import date
-from decimal import Decimal
 from uuid import UUID
 
 from microquart.http.dates import format_date
@@ -19,6 +18,8 @@ def to_json(value: object) -> object:
     """
     if isinstance(value, date):
         return format_date(value)
+    from decimal import Decimal
+
     if isinstance(value, (Decimal, UUID)):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -10,6 +10,7 @@ from microquart import (
     Response,
     abort,
     current_app,
+    json,
     jsonify,
     make_response,
     redirect,
@@ -558,6 +559,86 @@ async def test_limits_follow_the_configuration(app):
     assert (await client.post("/", data=b"x" * 100)).status_code == 200
     app.config["MAX_CONTENT_LENGTH"] = 10
     assert (await client.post("/", data=b"x" * 100)).status_code == 413
+
+
+MULTIPART = "multipart/form-data; boundary=x"
+PART = (
+    "--x\r\nContent-Disposition: form-data; name=a\r\n"
+    "X-A: b\r\n\r\nc\r\n--x--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "least", "path", "kind", "content", "status"),
+    [
+        ("MAX_JSON_DEPTH", 3, "/json", "application/json", "[[[]]]", 400),
+        ("MAX_JSON_DIGITS", 3, "/json", "application/json", "123", 400),
+        ("MAX_QUERY_PARAMETERS", 3, "/args?a&b&c", "text/plain", "", 400),
+        ("MAX_FORM_PART_HEAD", 40, "/form", MULTIPART, PART, 413),
+        ("MAX_FORM_PART_LINES", 2, "/form", MULTIPART, PART, 413),
+    ],
+)
+async def test_a_limit_of_reading_follows_the_configuration(
+    app, key, least, path, kind, content, status
+):
+    @app.post("/json")
+    async def read_json():
+        return str(await request.get_json())
+
+    @app.post("/form")
+    async def read_form():
+        return str(await request.form)
+
+    @app.post("/args")
+    async def read_args():
+        return str(request.args)
+
+    client, headers = app.test_client(), {"Content-Type": kind}
+    for limit, wanted in [
+        (app.config[key], 200),
+        (least, 200),
+        (least - 1, status),
+        (None, 200),
+    ]:
+        app.config[key] = limit
+        answer = await client.post(path, data=content, headers=headers)
+        assert answer.status_code == wanted
+
+
+async def test_depth_that_python_refuses_is_the_clients_mistake(app):
+    app.config["MAX_JSON_DEPTH"] = None
+
+    @app.post("/")
+    async def view():
+        return str(await request.get_json())
+
+    headers = {"Content-Type": "application/json"}
+    data = "[" * 1_000_000
+    answer = await app.test_client().post("/", data=data, headers=headers)
+    assert answer.status_code == 400
+
+
+async def test_the_json_of_the_application_has_its_limits(app):
+    app.config["MAX_JSON_DEPTH"] = 1
+    with pytest.raises(ValueError, match="More than 1 levels"):
+        app.json.loads("[[]]")
+    async with app.app_context():
+        with pytest.raises(ValueError, match="More than 1 levels"):
+            json.loads("[[]]")
+
+
+async def test_a_request_may_set_its_own_limits_of_a_part(app):
+    app.config.update(MAX_FORM_PART_HEAD=1, MAX_FORM_PART_LINES=1)
+
+    @app.post("/")
+    async def view():
+        request.max_form_part_head = 40
+        request.max_form_part_lines = None
+        return (await request.form)["a"]
+
+    headers = {"Content-Type": MULTIPART}
+    answer = await app.test_client().post("/", data=PART, headers=headers)
+    assert await answer.get_data(as_text=True) == "c"
 
 
 def test_an_instance_path_must_be_absolute():

@@ -21,6 +21,8 @@ from microquart.wrappers.uploads import SPOOLED
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
+# Names and values of what each part of ours begins with.
+HEAD = len("Content-Disposition" + 'form-data; name="a"')
 
 
 def part(content=b"", *lines, name="a", filename=None):
@@ -258,6 +260,11 @@ async def test_an_urlencoded_form_has_to_be_utf8():
         ([part(b"", *[b"X-A: b"] * PART_LINES)], {}),
         ([part(b"", b"X-A: " + b"b" * PART_HEAD)], {}),
         ([part(b"", *[b"X-A: " + b"b" * 1000] * 9)], {}),
+        ([part(b"", b"X-A: b")], {"max_form_part_lines": 1}),
+        ([part(b"", *[b"X-A: b"] * 17)], {"max_form_part_lines": 17}),
+        ([part(b"", b"X-A: b")], {"max_form_part_head": 40}),
+        ([part(b"", b"X-A: " + b"b" * 50)], {"max_form_part_head": 50}),
+        ([part(b"", b"X-A: " + b"b" * 9000)], {"max_form_part_head": 9000}),
     ],
 )
 @pytest.mark.parametrize("size", [7, 1 << 16])
@@ -291,6 +298,22 @@ async def test_what_is_at_a_limit_passes():
         b"a=xxx&b=xx", URLENCODED, max_content_length=10, **limits
     )
     assert form == {"a": "xxx", "b": "xx"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "limits"),
+    [
+        ([b"X-A: b"], {"max_form_part_lines": 2}),
+        ([b"X-A: b"] * 16, {"max_form_part_lines": 17}),
+        ([b"X-A: b"] * 100, {"max_form_part_lines": None}),
+        ([b"X-A: b"], {"max_form_part_head": HEAD + 4}),
+        ([b"X-A: " + b"b" * 9000], {"max_form_part_head": HEAD + 9003}),
+        ([b"X-A: " + b"b" * 90_000], {"max_form_part_head": None}),
+    ],
+)
+async def test_the_limits_of_a_parts_head_can_be_set(lines, limits):
+    form, _ = await multipart(form_of(part(b"1", *lines)), **limits)
+    assert form == {"a": "1"}
 
 
 async def test_the_files_of_a_refused_form_are_closed():

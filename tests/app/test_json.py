@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ import pytest
 from flask.json.tag import TaggedJSONSerializer as FlaskSerializer
 from markupsafe import Markup
 
+from microquart.config import DEFAULT_CONFIG
 from microquart.json.provider import DefaultJSONProvider, JSONProvider
-from microquart.json.reading import MAX_DEPTH, MAX_DIGITS
 from microquart.json.tag import JSONTag, TaggedJSONSerializer
 from microquart.wrappers.response import Response
 
+MAX_DEPTH = DEFAULT_CONFIG["MAX_JSON_DEPTH"]
+MAX_DIGITS = DEFAULT_CONFIG["MAX_JSON_DIGITS"]
 ID = UUID("12345678-1234-5678-1234-567812345678")
 NOON = datetime(2026, 11, 24, 12, 0, 5, tzinfo=UTC)
 
@@ -32,8 +35,8 @@ class Note:
 class App:
     """What a provider asks of an application."""
 
-    def __init__(self, debug: bool = False) -> None:
-        self.config = {"DEBUG": debug}
+    def __init__(self, debug: bool = False, **config: object) -> None:
+        self.config = {**DEFAULT_CONFIG, "DEBUG": debug, **config}
         self.response_class = Response
 
 
@@ -292,6 +295,91 @@ def test_brackets_in_text_do_not_hide_the_depth(
     source = '["]]]\\"]", ' * 201 + "1" + "]" * 201
     with pytest.raises(json.JSONDecodeError, match="More than 200 levels"):
         provider.loads(source)
+
+
+@pytest.mark.parametrize(
+    ("config", "source", "value"),
+    [
+        ({"MAX_JSON_DEPTH": 2}, "[[1]]", [[1]]),
+        ({"MAX_JSON_DEPTH": 201}, "[" * 201 + "]" * 201, ...),
+        ({"MAX_JSON_DEPTH": None}, "[" * 201 + "]" * 201, ...),
+        (
+            {"MAX_JSON_DIGITS": 3},
+            "[-123, 1.2345, 12e34]",
+            [-123, 1.2345, 12e34],
+        ),
+        ({"MAX_JSON_DIGITS": 4301}, "9" * 4300, 10**4300 - 1),
+        ({"MAX_JSON_DIGITS": None}, "9" * 4300, 10**4300 - 1),
+    ],
+)
+def test_the_limits_of_reading_can_be_set(
+    config: dict[str, object], source: str, value: object
+) -> None:
+    provider = DefaultJSONProvider(App(**config))
+    wanted = json.loads(source) if value is ... else value
+    assert provider.loads(source) == wanted
+
+
+@pytest.mark.parametrize(
+    ("config", "source", "problem"),
+    [
+        ({"MAX_JSON_DEPTH": 0}, "[]", "More than 0 levels"),
+        (
+            {"MAX_JSON_DEPTH": 2},
+            "[[[]]]",
+            "More than 2 levels: line 1 column 3",
+        ),
+        (
+            {"MAX_JSON_DEPTH": 201},
+            "[" * 202,
+            "More than 201 levels: line 1 column 202",
+        ),
+        (
+            {"MAX_JSON_DIGITS": 3},
+            "[1, -1234]",
+            "More than 3 digits: line 1 column 6",
+        ),
+        # Python's own limit holds beside ours.
+        ({"MAX_JSON_DIGITS": 4302}, "9" * 4301, "More than 4300 digits"),
+        ({"MAX_JSON_DIGITS": None}, "9" * 4301, "More than 4300 digits"),
+    ],
+)
+def test_beyond_a_limit_that_was_set_nothing_is_read(
+    config: dict[str, object], source: str, problem: str
+) -> None:
+    provider = DefaultJSONProvider(App(**config))
+    with pytest.raises(json.JSONDecodeError) as caught:
+        provider.loads(source)
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("limit", "digits", "read"),
+    [(4300, 4301, False), (5000, 5000, True), (None, 5000, True)],
+)
+def test_without_pythons_limit_ours_holds(
+    limit: int | None, digits: int, read: bool
+) -> None:
+    provider = DefaultJSONProvider(App(MAX_JSON_DIGITS=limit))
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        if read:
+            assert provider.loads("9" * digits) == 10**digits - 1
+        else:
+            with pytest.raises(json.JSONDecodeError, match="than 4300 digits"):
+                provider.loads("9" * digits)
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+def test_an_error_of_a_hook_is_not_one_of_digits() -> None:
+    def refuse(value: object) -> None:
+        raise ValueError("mine")
+
+    provider = DefaultJSONProvider(App(MAX_JSON_DIGITS=3))
+    with pytest.raises(ValueError, match="mine"):
+        provider.loads('{"a": 123}', object_hook=refuse)
 
 
 def test_keywords_of_reading_are_those_of_the_standard_library(

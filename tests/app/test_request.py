@@ -77,9 +77,10 @@ def settings(**values):
     return RequestSettings(**{"json": json, **values})
 
 
-def asking(path="/", **entries):
+def asking(path="/", limits=None, **entries):
     """A request whose body nobody reads."""
-    return Request(scope(path, **entries), Server().receive, settings())
+    asked = scope(path, **entries)
+    return Request(asked, Server().receive, settings(**(limits or {})))
 
 
 def posting(content_type, *messages, length=None, **values):
@@ -296,6 +297,33 @@ def test_the_number_of_parameters_is_bounded():
     assert len(asking(query_string=b"&".join([b"a=1"] * 1000)).args) == 1
     with pytest.raises(BadRequest):
         _ = asking(query_string=b"&".join([b"a=1"] * 1001)).args
+
+
+@pytest.mark.parametrize(
+    ("limit", "query"),
+    [(0, b""), (2, b"a=1&b"), (1001, b"&".join([b"a"] * 1001))],
+)
+def test_so_many_parameters_pass(limit, query):
+    _ = asking(query_string=query, limits={"max_query_parameters": limit}).args
+
+
+@pytest.mark.parametrize(
+    ("limit", "query"), [(0, b"a=1"), (2, b"a&b&c"), (2, b"&&")]
+)
+def test_one_parameter_more_does_not_pass(limit, query):
+    request = asking(
+        query_string=query, limits={"max_query_parameters": limit}
+    )
+    with pytest.raises(BadRequest, match=f"More than {limit}"):
+        _ = request.args
+
+
+def test_the_bound_of_parameters_can_be_taken_off():
+    query = b"&".join([b"a=1"] * 2000)
+    args = asking(
+        query_string=query, limits={"max_query_parameters": None}
+    ).args
+    assert len(args.getlist("a")) == 2000
 
 
 @pytest.mark.parametrize(
@@ -811,7 +839,7 @@ class View:
 
     async def run(self, view):
         with anyio.CancelScope() as scope:
-            self.request.cancel = scope.cancel
+            self.request.runs_in = scope
             await view(self.log.append)
         self.log.append("cancelled" if scope.cancelled_caught else "ended")
 
