@@ -15,7 +15,7 @@ help:
 	@echo 'make lint    format and rules (ruff)'
 	@echo 'make types   mypy --strict and pyright'
 	@echo 'make docs    the site, into build/docs'
-	@echo 'make bench   instructions per request, beside other servers (valgrind)'
+	@echo 'make bench   instructions per request, beside other servers (valgrind), and the start'
 
 demo: $(VENV)/.run
 	@$(BIN)/python -m microquart run examples/demo/app.py --trace --request-id $(ARGS)
@@ -36,6 +36,7 @@ types: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python tests/bench/server.py $(ARGS)
+	@$(BIN)/python tests/bench/start.py
 
 docs: $(VENV)/.docs
 	@rm -rf build/docs

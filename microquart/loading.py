@@ -9,9 +9,9 @@ it is ``app``, ``application``, the only application in the module, or what
 import ast
 import re
 import sys
-import sysconfig
 import traceback
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import iscoroutine, iscoroutinefunction, signature
@@ -26,9 +26,6 @@ from microquart.http.errors import MicroquartError
 _TARGET = re.compile(r"(.+?)(?::([A-Za-z_][\w.]*(?:\(.*\))?))?", re.DOTALL)
 _NAMES = ("app", "application")
 _FACTORIES = ("create_app", "make_app")
-_INSTALLED = tuple(
-    sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")
-)
 
 
 class LoadError(MicroquartError):
@@ -133,11 +130,21 @@ def _place(error: Exception) -> str:
         if not frame.filename.startswith("<") and frame.filename != __file__
     ]
     theirs = [
-        frame for frame in frames if not frame.filename.startswith(_INSTALLED)
+        frame
+        for frame in frames
+        if not frame.filename.startswith(_installed())
     ]
     for frame in (theirs or frames)[-1:]:
         return f"{_shown(Path(frame.filename))}:{frame.lineno}"
     return ""
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    import sysconfig
+
+    names = ("stdlib", "purelib", "platlib")
+    return tuple(sysconfig.get_path(name) for name in names)
 
 
 def _shown(path: Path) -> str:

@@ -1,39 +1,41 @@
 """The shell for trio: the same core under tasks.
 
-Three kinds of task carry a connection: one reads, one writes, and one runs
-for each application call.  ``settle()`` is the same rule as in the asyncio
-shell and as plain; where a callback would act there, an event wakes a task
-here.
+One task reads, for as long as the connection lasts, and one runs for each
+application call; another writes, while the socket takes no more.
+``settle()`` is the same rule as in the asyncio shell and as plain.
 """
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
+from functools import partial
 from logging import getLogger
 
 import anyio
-from anyio.abc import (
-    ByteStream,
-    SocketAttribute,
-    SocketStream,
-    UNIXSocketStream,
-)
+import anyio.lowlevel
+from anyio.abc import ByteStream, SocketStream, UNIXSocketStream
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from microquart.asgi import ReceiveMessage, SendMessage
 from microquart.http.errors import ClientDisconnected, ProtocolError
-from microquart.protocol import Connection, Peer, Stream
+from microquart.protocol import Connection, Stream
 from microquart.protocol.pace import Pace
 from microquart.server.listen import peer_of
-from microquart.server.progress import LOOK, Watch, acknowledged, forget
+from microquart.server.progress import (
+    LOOK,
+    READ,
+    Watch,
+    acknowledged,
+    forget,
+    unacknowledged,
+)
+from microquart.server.proxy_protocol import Header
 from microquart.server.shells import Shells, report
 
 logger = getLogger("microquart.server")
 
-_READ = 64 * 1024  # bytes of one turn: no connection can hold the loop
-_WRITE = 256 * 1024
-_CLOSE = 5.0  # seconds for TLS to say goodbye
+_WRITE = 256 * 1024  # bytes
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 
 
@@ -59,9 +61,14 @@ class AnyioCall:
     async def send(self, message: SendMessage) -> None:
         """Send a message; wait while the peer cannot take more (ASGI)."""
         shell, stream = self._shell, self.stream
-        stream.send(message)
+        if stream.send(message) is None:
+            return  # it leaves with the first content
         shell.settle()
-        while stream.blocked or shell.writing:
+        if stream.state != "done":
+            # Who sends on and on to a quick reader would keep the loop.
+            await anyio.lowlevel.checkpoint()
+        # Who has said all need not wait until the socket has taken it.
+        while stream.blocked or (shell.writing and stream.state != "done"):
             if stream.gone:
                 if stream.misses(message):
                     raise ClientDisconnected
@@ -93,17 +100,23 @@ class AnyioCall:
 
 
 class AnyioShell:
-    """One network connection on trio, or on any loop that anyio runs."""
+    """One network connection on trio, or on any loop that anyio runs.
+
+    Its own task reads.  What the socket does not take at once, a task
+    writes that lives no longer than that.
+    """
 
     # Thousands of these wait for a request.
     __slots__ = (
+        "_ended",
+        "_eof_sent",
         "_first",
         "_gone",
         "_news",
-        "_output",
         "_scope",
         "_sent",
-        "_stream",
+        "_socket",
+        "_tls",
         "connection",
         "opened_at",
         "peer",
@@ -114,39 +127,51 @@ class AnyioShell:
     )
 
     def __init__(
-        self, server: Shells, stream: ByteStream, peer: Peer, alpn: str | None
+        self,
+        server: Shells,
+        own: socket.socket,
+        tls: TLSStream | None,
+        header: Header | None,
     ) -> None:
         self.server = server
-        self._stream = stream
-        self.peer = peer
+        self._socket = own
+        self._tls = tls
+        inside = None if tls is None else tls.extra(TLSAttribute.ssl_object)
+        self.peer = peer_of(own, inside, header)
         self.running: dict[Stream, AnyioCall] = {}
         self.opened_at = anyio.current_time()
         self.connection: Connection | None = None
-        if peer.secure:
-            self.connection = server.connect(alpn, b"", peer, self.opened_at)
+        if inside is not None:
+            alpn = inside.selected_alpn_protocol()
+            self.connection = server.connect(
+                alpn, b"", self.peer, self.opened_at
+            )
         self.stalled: Pace | None = None
         self.writing = False  # bytes are on their way to the socket
         self._first = b""
-        self._output: list[bytes] = []
-        self._news = anyio.Event()
-        self._scope: anyio.CancelScope  # of the reader and the writer
+        self._news: anyio.Event | None = None  # if somebody waits for it
+        self._scope = anyio.CancelScope()  # of the reading, then of the end
+        self._ended = False  # nothing is read any more
+        self._eof_sent = False
         self._gone = False
         self._sent = 0  # bytes that the kernel has taken
 
     async def run(self) -> None:
         """Carry the connection until it is closed."""
-        stream = self._stream
+        self.server.open.add(self)
         try:
-            # The calls are not in this group: an application may go on when
-            # its client has left.
-            async with anyio.create_task_group() as group:
-                self._scope = group.cancel_scope
-                self.server.open.add(self)
-                group.start_soon(self._read, stream, name="reader")
-                await self._write(stream)
-                group.cancel_scope.cancel()
+            with self._scope:
+                await self._read()
+            if not self._gone:
+                self._ended = True
+                with anyio.CancelScope() as self._scope:
+                    await self._end()
         finally:
-            await anyio.aclose_forcefully(stream)
+            if self._tls is not None:
+                await anyio.aclose_forcefully(self._tls)
+            else:
+                anyio.notify_closing(self._socket)
+                self._socket.close()
             self._lost()
 
     # -- as the server sees it --
@@ -160,8 +185,8 @@ class AnyioShell:
 
     def abort(self) -> None:
         if self.stalled is not None:
-            forget(self._stream.extra(SocketAttribute.raw_socket))
-        self._scope.cancel()
+            forget(self._socket)
+        self._drop()
 
     def ended(self, stream: Stream) -> None:
         """An application call has ended."""
@@ -174,8 +199,7 @@ class AnyioShell:
                 self.server.open.discard(self)
 
     def taken(self) -> int:
-        peer = self._stream.extra(SocketAttribute.raw_socket)
-        count = acknowledged(peer)
+        count = acknowledged(self._socket)
         return self._sent if count is None else count
 
     # -- the one rule: touch, then settle --
@@ -190,48 +214,109 @@ class AnyioShell:
         if not self.writing:
             for stream in connection.opened():
                 self.running[stream] = call = AnyioCall(self, stream)
-                context = self.server.context
-                context.run(self.server.group.start_soon, call.run)
+                self._start(call.run)
         # While the socket takes no more, output stays where it is counted:
         # a connection whose peer reads no answers is not read either.
         if not self.writing and (data := connection.data_to_send()):
-            self._output.append(data)
-            self.writing = True
+            self._write(data)
         for stream in connection.woken():
             if (waiting := self.running.get(stream)) is not None:
                 waiting.wake()
-        # The reader may go on, the writer has something to write, or both
-        # are to end.
-        self._news.set()
-        self._news = anyio.Event()
+        if self._news is not None:
+            self._news.set()
+            self._news = None
+        if connection.closed:
+            if not self._ended:
+                self._scope.cancel()
+        elif connection.closing and not self.writing:
+            self._send_eof()
 
     # -- inside --
 
-    async def _read(self, stream: ByteStream) -> None:
-        peer = stream.extra(SocketAttribute.raw_socket)
+    def _start(
+        self, task: Callable[[], Coroutine[object, object, None]]
+    ) -> None:
+        # Not in a group of the connection: an application may go on when its
+        # client has left.
+        self.server.context.run(self.server.group.start_soon, task)
+
+    def _write(self, data: bytes) -> None:
+        """Write what the socket takes; have a task write the rest."""
+        if self._tls is None and not self._gone:
+            with suppress(OSError):  # it tells that task again
+                size = self._socket.send(data)
+                self._sent += size
+                data = data[size:]
+        if data and not self._gone:
+            self.writing = True
+            self._start(partial(self._write_rest, data))
+
+    async def _write_rest(self, data: bytes) -> None:
+        self.stalled = Pace(anyio.current_time())
+        try:
+            # Piece by piece: otherwise nobody could tell how far it has got.
+            for start in range(0, len(data), _WRITE):
+                await self._send(data[start : start + _WRITE])
+        except _GONE:
+            self._drop()
+            return
+        self.stalled = None
+        self.writing = False
+        with self.server.guarded(self):
+            self.settle()
+        self._wake_all()
+
+    async def _send(self, data: bytes) -> None:
+        if self._tls is not None:
+            await self._tls.send(data)
+            self._sent += len(data)
+            return
+        while data:
+            await anyio.wait_writable(self._socket)
+            with suppress(BlockingIOError):
+                size = self._socket.send(data)
+                self._sent += size
+                data = data[size:]
+
+    def _send_eof(self) -> None:
+        # TLS cannot close one half.
+        if not self._eof_sent and self._tls is None:
+            self._eof_sent = True
+            with suppress(OSError):  # it has left already
+                self._socket.shutdown(socket.SHUT_WR)
+
+    async def _read(self) -> None:
         while True:
             connection = self.connection
             if connection is not None and connection.closed:
                 return  # and so may the socket be
             if connection is not None and connection.paused:
-                if await self._leaves(connection, peer):
-                    self._scope.cancel()
+                if await self._leaves(connection):
+                    self._drop()
                     return
                 continue
             try:
-                if not self.peer.secure:
-                    # Thousands wait here, and receive() would wait in more
-                    # frames, after it has tried in vain.
-                    await anyio.wait_readable(peer)
-                data = await stream.receive(_READ)
+                if self._tls is None:
+                    await anyio.wait_readable(self._socket)
+                    data = self._socket.recv(READ)
+                else:
+                    data = await self._tls.receive(READ)
+            except BlockingIOError:
+                continue
             except anyio.EndOfStream:
-                break
+                data = b""
             except _GONE:
-                self._scope.cancel()
+                self._drop()
+                return
+            if not data:
+                await self._half_close()
                 return
             self._receive(data)
+
+    async def _half_close(self) -> None:
+        """Go on for a while with a peer that sends no more."""
         if self.connection is None:
-            self._scope.cancel()
+            self._drop()
             return
         self._receive(b"")
         # What is open may still be answered, but not for long.
@@ -241,15 +326,13 @@ class AnyioShell:
         self.connection.expire(until)
         self.settle()
 
-    async def _leaves(
-        self, connection: Connection, peer: socket.socket
-    ) -> bool:
+    async def _leaves(self, connection: Connection) -> bool:
         """Wait until reading may go on; return whether the peer has left."""
         limits = self.server.service.limits
-        watch = Watch(peer, limits.half_close_timeout)
+        watch = Watch(self._socket, limits.half_close_timeout)
         while connection.paused and not connection.closed:
             with anyio.move_on_after(LOOK) as look:
-                await self._news.wait()
+                await self._settled()
             if look.cancelled_caught and watch.has_left():
                 return True
         return False
@@ -266,49 +349,41 @@ class AnyioShell:
         self.connection.receive_data(data)
         self.settle()
 
-    async def _write(self, stream: ByteStream) -> None:
-        """Write in the order of data_to_send(), until there is no more."""
-        eof_sent = self.peer.secure  # TLS cannot close one half
-        while True:
-            connection = self.connection
-            if self._output:
-                data = b"".join(self._output)
-                self._output.clear()
-                self.stalled = Pace(anyio.current_time())
-                try:
-                    await self._send(stream, data)
-                except _GONE:
-                    return
-                self.stalled = None
-            elif self.writing:
-                self.writing = False
-                self.settle()
-                self._wake_all()
-            elif connection is not None and connection.closed:
-                await self._close(stream)
-                return
-            elif connection is not None and (
-                connection.closing and not eof_sent
-            ):
-                eof_sent = True
-                with suppress(*_GONE):
-                    await stream.send_eof()
-            else:
-                await self._news.wait()
+    async def _settled(self) -> None:
+        """Wait until settle() has done what there was to do."""
+        if self._news is None:
+            self._news = anyio.Event()
+        await self._news.wait()
 
-    async def _send(self, stream: ByteStream, data: bytes) -> None:
-        # Piece by piece: otherwise nobody could tell how far it has got.
-        for start in range(0, len(data), _WRITE):
-            piece = data[start : start + _WRITE]
-            await stream.send(piece)
-            self._sent += len(piece)
+    async def _end(self) -> None:
+        """Wait until all is sent, and until the peer has ended TLS."""
+        connection = self.connection
+        assert connection is not None
+        while self.writing or not connection.closed:
+            await self._settled()
+        if self._tls is None:
+            return
+        self.stalled = Pace(anyio.current_time())
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._await_goodbye, group.cancel_scope)
+            with suppress(*_GONE, anyio.EndOfStream):
+                await self._tls.aclose()
+            group.cancel_scope.cancel()
 
-    async def _close(self, stream: ByteStream) -> None:
-        with (
-            anyio.move_on_after(_CLOSE),
-            suppress(*_GONE, anyio.EndOfStream),
-        ):
-            await stream.aclose()
+    async def _await_goodbye(self, scope: anyio.CancelScope) -> None:
+        """End this, so long after the peer has got everything."""
+        waited = 0.0
+        while waited < self.server.service.limits.linger_timeout:
+            await anyio.sleep(LOOK)
+            waited += LOOK
+            if unacknowledged(self._socket):
+                waited = 0.0
+        scope.cancel()
+
+    def _drop(self) -> None:
+        """Go on to close the socket, whatever is to be sent."""
+        self._gone = True
+        self._scope.cancel()
 
     def _lost(self) -> None:
         self._gone = True
@@ -351,16 +426,13 @@ class AnyioServer(Shells):
         self, peer: socket.socket, context: ssl.SSLContext | None
     ) -> AnyioShell:
         header = await self.header(peer)
-        stream = await _from_socket(peer)
         if context is None:
-            return AnyioShell(self, stream, peer_of(peer, None, header), None)
+            return AnyioShell(self, peer, None, header)
         with anyio.fail_after(self.settings.tls_handshake_timeout):
             tls = await TLSStream.wrap(
-                stream, server_side=True, ssl_context=context
+                await _from_socket(peer), server_side=True, ssl_context=context
             )
-        inside = tls.extra(TLSAttribute.ssl_object)
-        alpn = inside.selected_alpn_protocol()
-        return AnyioShell(self, tls, peer_of(peer, inside, header), alpn)
+        return AnyioShell(self, peer, tls, header)
 
 
 async def _from_socket(peer: socket.socket) -> ByteStream:

@@ -13,6 +13,7 @@ import ssl
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
@@ -21,24 +22,39 @@ from microquart.http.errors import ClientDisconnected, ProtocolError
 from microquart.protocol import Connection, Stream
 from microquart.protocol.pace import Pace
 from microquart.server.listen import peer_of
-from microquart.server.progress import LOOK, Watch, acknowledged, forget
+from microquart.server.progress import (
+    LOOK,
+    READ,
+    Watch,
+    acknowledged,
+    forget,
+    unacknowledged,
+)
 from microquart.server.proxy_protocol import Header
 from microquart.server.shells import Shells, report
 
+# Seconds: asyncio counts them from close(), however much is to be sent still.
+_NEVER = 24 * 60 * 60
+_RECORD = 16 * 1024  # bytes of TLS that are decrypted at once
 
+
+@dataclass(slots=True, eq=False, repr=False)
 class AsyncioCall:
     """One application call: the task, and what it waits for."""
 
-    __slots__ = ("_shell", "_waiters", "began", "stream", "task")
+    _shell: "AsyncioShell"
+    stream: Stream
+    began: float = field(init=False)
+    task: asyncio.Task[None] = field(init=False)
+    _waiters: list[asyncio.Future[None]] = field(
+        default_factory=list, init=False
+    )
 
-    def __init__(self, shell: "AsyncioShell", stream: Stream) -> None:
-        self._shell = shell
-        self._waiters: list[asyncio.Future[None]] = []
-        self.stream = stream
-        self.began = shell.loop.time()
-        self.task = shell.loop.create_task(
-            self._run(), context=shell.server.context.copy()
-        )
+    def __post_init__(self) -> None:
+        loop = self._shell.loop
+        self.began = loop.time()
+        context = self._shell.server.context.copy()
+        self.task = loop.create_task(self._run(), context=context)
 
     async def receive(self) -> ReceiveMessage:
         """Return the next message, when it is there (ASGI)."""
@@ -52,11 +68,10 @@ class AsyncioCall:
     async def send(self, message: SendMessage) -> None:
         """Send a message; wait while the peer cannot take more (ASGI)."""
         shell, stream = self._shell, self.stream
-        sent = stream.sent
-        stream.send(message)
-        if message["type"] == "http.response.start":
+        size = stream.send(message)
+        if size is None:
             return  # it leaves with the first content
-        shell.flush(stream.sent - sent)
+        shell.flush(size)
         while stream.blocked or shell.writing_paused or shell.broken(stream):
             if stream.gone:
                 if stream.misses(message):
@@ -93,7 +108,7 @@ class AsyncioCall:
             shell.ended(stream)
 
 
-class AsyncioShell(asyncio.Protocol):
+class AsyncioShell(asyncio.BaseProtocol):
     """One network connection on asyncio."""
 
     def __init__(self, server: Shells, header: Header | None) -> None:
@@ -111,6 +126,7 @@ class AsyncioShell(asyncio.Protocol):
         self._reading_paused = False
         self._looks = False  # whether the peer leaves meanwhile
         self._eof_sent = False
+        self._parting = False
         self._unflushed = 0
         self._flushing = False
         self._tls = False
@@ -128,9 +144,13 @@ class AsyncioShell(asyncio.Protocol):
         self._socket = transport.get_extra_info("socket")
         self.peer = peer_of(self._socket, tls, self.header)
         if self._tls:
+            # While reading is paused, not one read more waits there.
+            transport.set_read_buffer_limits(high=1)
             self.connection = self.server.connect(
                 tls.selected_alpn_protocol(), b"", self.peer, self.opened_at
             )
+        elif hasattr(transport, "max_size"):  # on asyncio's own loop
+            transport.max_size = READ
         self.server.open.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -156,6 +176,8 @@ class AsyncioShell(asyncio.Protocol):
         connection.now = now = self.loop.time()
         connection.receive_data(b"")
         self.settle()
+        if self._tls:
+            self._part()
         if not connection.closed:
             # What is open may still be answered, but not for long.
             until = now + self.server.service.limits.half_close_timeout
@@ -232,27 +254,19 @@ class AsyncioShell(asyncio.Protocol):
         if not self.writing_paused:
             for stream in connection.opened():
                 self.running[stream] = AsyncioCall(self, stream)
-        transport = self._transport
         # While the socket takes no more, output stays where it is counted:
         # a connection whose peer reads no answers is not read either.
-        if (
-            (connection.closed or not self.writing_paused)
-            and (data := connection.data_to_send())
-            and not transport.is_closing()
-        ):
-            transport.write(data)
+        if connection.closed or not self.writing_paused:
+            data = connection.data_to_send()
+            if data and not self._transport.is_closing():
+                self._transport.write(data)
         for stream in connection.woken():
             if (call := self.running.get(stream)) is not None:
                 call.wake()
         if connection.paused is not self._reading_paused:
             self._pause_reading(connection.paused)
-        if connection.closed:
-            self._close()
-        elif connection.closing and not self._eof_sent:
-            self._eof_sent = True
-            if transport.can_write_eof() and not transport.is_closing():
-                with suppress(OSError):  # it has left already
-                    transport.write_eof()
+        if connection.closed or connection.closing:
+            self._end(connection.closed)
 
     def flush(self, size: int) -> None:
         """Settle after a message with so much content.
@@ -280,14 +294,48 @@ class AsyncioShell(asyncio.Protocol):
         self._unflushed = 0
         self.settle()
 
+    def _end(self, closed: bool) -> None:
+        """Close the connection, or the half that sends."""
+        transport = self._transport
+        if closed:
+            self._close()
+        elif not self._eof_sent:
+            self._eof_sent = True
+            if transport.can_write_eof() and not transport.is_closing():
+                with suppress(OSError):  # it has left already
+                    transport.write_eof()
+
     def _close(self) -> None:
-        if self._transport.is_closing():
+        transport = self._transport
+        if transport.is_closing():
             return
         # It closes once the rest is sent, and waits for that however little
         # it is.
-        if self.stalled is None and self._transport.get_write_buffer_size():
+        if self._tls or transport.get_write_buffer_size():
+            self._part()
+        transport.close()
+
+    def _part(self) -> None:
+        """Wait for the peer to take the rest, and then to end TLS."""
+        if self.stalled is None:
             self.stalled = Pace(self.loop.time())
-        self._transport.close()
+        if self._tls and not self._parting:
+            self._parting = True
+            self.loop.call_later(LOOK, self._await_goodbye, LOOK)
+
+    def _await_goodbye(self, waited: float) -> None:
+        """Give a peer that has got everything so long for its goodbye."""
+        if self._lost:
+            return
+        if (
+            unacknowledged(self._socket)
+            or self._transport.get_write_buffer_size()
+        ):
+            waited = 0.0
+        if waited < self.server.service.limits.linger_timeout:
+            self.loop.call_later(LOOK, self._await_goodbye, waited + LOOK)
+        else:
+            self._transport.abort()
 
     def _expire(self, now: float) -> None:
         # The time that was asked for, not loop.time(): that may be behind.
@@ -325,6 +373,30 @@ class AsyncioShell(asyncio.Protocol):
             call.wake()
 
 
+class UvloopShell(AsyncioShell, asyncio.BufferedProtocol):
+    """The same on uvloop, which reads a megabyte a turn if it is let."""
+
+    def __init__(
+        self, server: Shells, header: Header | None, buffer: memoryview
+    ) -> None:
+        super().__init__(server, header)
+        self._buffer = buffer
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        # It would go on: TLS with what it has read before, too.
+        if nbytes >= (_RECORD if self._tls else READ):
+            self._transport.pause_reading()
+            self.loop.call_soon(self._read_on)
+        self.data_received(bytes(self._buffer[:nbytes]))
+
+    def _read_on(self) -> None:
+        if not self._reading_paused and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+
 class SmallTLS(SSLProtocol):
     """asyncio's TLS, whose buffer would be 256 KiB for each connection."""
 
@@ -333,6 +405,11 @@ class SmallTLS(SSLProtocol):
 
 class AsyncioServer(Shells):
     """A server on asyncio: how its connections come in."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Of all connections: what is read is taken at once.
+        self._buffer = memoryview(bytearray(READ))
 
     async def join(
         self, peer: socket.socket, context: ssl.SSLContext | None
@@ -351,17 +428,26 @@ class AsyncioServer(Shells):
         self, peer: socket.socket, context: ssl.SSLContext | None
     ) -> None:
         loop = asyncio.get_running_loop()
-        shell = AsyncioShell(self, await self.header(peer))
+        header = await self.header(peer)
+        own = isinstance(loop, asyncio.BaseEventLoop)  # or else uvloop
+        # Less than a record may have come before, in the same turn.
+        buffer = self._buffer if context is None else self._buffer[:-_RECORD]
+        shell = (
+            AsyncioShell(self, header)
+            if own
+            else UvloopShell(self, header, buffer)
+        )
         if context is None:
             await loop.connect_accepted_socket(lambda: shell, peer)
             return
         timeout = self.settings.tls_handshake_timeout
-        if not isinstance(loop, asyncio.BaseEventLoop):  # uvloop
+        if not own:
             await loop.connect_accepted_socket(
                 lambda: shell,
                 peer,
                 ssl=context,
                 ssl_handshake_timeout=timeout,
+                ssl_shutdown_timeout=_NEVER,
             )
             return
         shaken = loop.create_future()
@@ -372,6 +458,7 @@ class AsyncioServer(Shells):
             shaken,
             server_side=True,
             ssl_handshake_timeout=ceil(timeout),
+            ssl_shutdown_timeout=_NEVER,
         )
         transport, _ = await loop.connect_accepted_socket(lambda: tls, peer)
         try:

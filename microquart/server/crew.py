@@ -16,8 +16,6 @@ logger = getLogger("microquart.server")
 
 OK, CANNOT_START, STARTUP_FAILED = 0, 1, 3  # exit codes of the process
 
-FAILURES = 5  # workers in a row that end before they are ready
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before another is started
 PATIENCE = 2.0  # seconds at least without a beat: there is one a second
 AT_ONCE = 1.0  # seconds for a worker that is told to end now, or aborted
 MARGIN = 1.0  # seconds on top of all that an orderly stop may take
@@ -138,7 +136,7 @@ class Crew:
             return
         why = f"worker {worker.pid} ended ({_reason(code)})"
         if worker.state == "ready":
-            self._start_at = now + FIRST_PAUSE
+            self._start_at = now + self._pause(1)
             logger.error("%s: another one starts", why)
             return
         older = [w for w in self.workers if w.generation < self.generation]
@@ -152,14 +150,24 @@ class Crew:
         self._failures += 1
         if code == CANNOT_START and not self._served:
             self._give_up(code)  # it has said why, and would say it again
-        elif self._failures >= FAILURES and not self.ready:
+        elif self._enough and not self.ready:
             logger.error("%s: giving up", why)
             self._give_up(STARTUP_FAILED)
         else:
-            pause = FIRST_PAUSE * 2 ** (self._failures - 1)
-            pause = min(pause, LONGEST_PAUSE)
+            pause = self._pause(self._failures)
             self._start_at = now + pause
             logger.error("%s: the next one starts in %g s", why, pause)
+
+    @property
+    def _enough(self) -> bool:
+        most = self._settings.worker_failures
+        return most is not None and self._failures >= most
+
+    def _pause(self, failures: int) -> float:
+        """Return the seconds before another is started."""
+        first, longest = self._settings.worker_backoff or (0.0, 0.0)
+        # They may fail for days: no float holds two to the power of that.
+        return min(first * 2.0 ** min(failures - 1, 99), longest)
 
     def _give_up(self, code: int) -> None:
         self.exit_code = code

@@ -3,8 +3,8 @@
 A client, or a proxy in front, may have given one already.
 """
 
+import os
 import re
-import secrets
 from itertools import count
 
 from microquart.asgi import (
@@ -28,7 +28,7 @@ def named(app: ASGIApplication) -> ASGIApplication:
     context variable ``microquart.server.log.request_id``.
     """
     # Unique among workers and restarts; the end counts.
-    prefix, numbers = secrets.token_hex(4), count(1)
+    prefix, numbers = os.urandom(4).hex(), count(1)
 
     async def with_name(scope: Scope, receive: Receive, send: Send) -> None:
         name = given(scope) or f"{prefix}-{next(numbers)}"

@@ -2,13 +2,9 @@
 
 import os
 import sys
-import sysconfig
+from functools import cache
 from pathlib import Path
 
-_FOLDERS = tuple(
-    f"{sysconfig.get_path(name)}{os.sep}"
-    for name in ("stdlib", "platlib", "purelib")
-)
 _OURS = f"{Path(__file__).parents[1]}{os.sep}"
 
 
@@ -18,12 +14,20 @@ def is_installed(path: str) -> bool:
     >>> is_installed(os.__file__), is_installed("/home/ada/app.py")
     (True, False)
     """
-    return path.startswith(_FOLDERS)
+    return path.startswith(_folders())
 
 
 def is_users(path: str) -> bool:
     """Tell whether a file is of neither kind, and not one of ours."""
-    return not path.startswith(("<", _OURS, *_FOLDERS))
+    return not path.startswith(("<", _OURS, *_folders()))
+
+
+@cache
+def _folders() -> tuple[str, ...]:
+    import sysconfig
+
+    names = ("stdlib", "platlib", "purelib")
+    return tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in names)
 
 
 class Imports:

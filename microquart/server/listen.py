@@ -32,8 +32,9 @@ from microquart.server.tls import tls_extension
 
 logger = getLogger("microquart.server")
 
-_BATCH = 64  # connections accepted before others get their turn
-_SHARE = 4  # the same with other workers, who are to get as many
+# Connections accepted at once if there are other workers, who are to get as
+# many.
+_SHARE = 4
 # After the last connection is let in: of the time that idle ones get.  Some
 # are being made at this moment, by clients that are not so near.
 LAST_CALL = 0.2
@@ -247,6 +248,12 @@ def connection_limit(settings: Settings) -> int:
     return min(10_000, max(1, descriptors * 8 // 10))
 
 
+def accept_batch(settings: Settings) -> int:
+    """Return how many connections are accepted before others get a turn."""
+    batch = max(1, settings.accept_batch)
+    return min(batch, _SHARE) if settings.workers > 1 else batch
+
+
 class Pauses:
     """Says why accepting pauses, once a second at most."""
 
@@ -266,14 +273,13 @@ async def accept(
     admit: Callable[[socket.socket], None],
     room: Callable[[], Awaitable[None]],
     pauses: Pauses,
-    alone: bool = True,
+    settings: Settings,
 ) -> None:
     """Admit whoever connects, until cancelled.
 
-    ``room()`` returns when there is place for one connection more.  If this
-    process is not alone, other workers accept from the same socket.
+    ``room()`` returns when there is place for one connection more.
     """
-    batch = _BATCH if alone else _SHARE
+    batch = accept_batch(settings)
     # Without a descriptor left not even a refusal can be had; one in reserve
     # keeps the rest of the program (logs, files) alive meanwhile.
     while True:

@@ -10,10 +10,9 @@ import sys
 import time
 from contextvars import ContextVar
 
+from microquart.asgi import StreamScope
 from microquart.protocol.stream import Stream
 from microquart.server.settings import Settings
-
-MOST = 10  # equal lines in one second
 
 # What a request is called, while its application call runs.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -33,8 +32,11 @@ def configure(settings: Settings) -> None:
     if root.level == logging.NOTSET:
         root.setLevel(settings.log_level.upper())
     server = logging.getLogger("microquart.server")
-    if not any(isinstance(each, Dam) for each in server.filters):
-        server.addFilter(Dam())
+    for each in server.filters[:]:
+        if isinstance(each, Dam):
+            server.removeFilter(each)
+    if settings.log_repeats is not None:
+        server.addFilter(Dam(settings.log_repeats))
 
 
 class Lines(logging.Formatter):
@@ -72,10 +74,11 @@ class Objects(logging.Formatter):
 
 
 class Dam(logging.Filter):
-    """Lets ten equal lines pass in a second; the tenth says so."""
+    """Lets so many equal lines pass in a second; the last one says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         super().__init__()
+        self._most = most
         self._second = 0
         self._seen: dict[str, int] = {}
 
@@ -86,10 +89,10 @@ class Dam(logging.Filter):
             self._seen.clear()
         text = record.getMessage()
         count = self._seen[text] = self._seen.get(text, 0) + 1
-        if count == MOST:
+        if count == self._most:
             record.msg = f"{text} (no more of these in this second)"
             record.args = None
-        return count <= MOST
+        return count <= self._most
 
 
 # -- how a request is shown --
@@ -97,7 +100,11 @@ class Dam(logging.Filter):
 
 def describe(stream: Stream) -> str:
     """Return a request as a log names it: ``GET /path?query``."""
-    scope = stream.scope
+    return described(stream.scope)
+
+
+def described(scope: StreamScope) -> str:
+    """Return the same, of a scope."""
     method = scope["method"] if scope["type"] == "http" else "WEBSOCKET"
     path = scope.get("raw_path") or scope["path"].encode()
     if query := scope.get("query_string"):

@@ -5,10 +5,12 @@ late, for it shrinks when the kernel's is down by a third, and that one may
 hold megabytes.  And that it has left, while we do not read.
 """
 
+import fcntl
 import select
 import socket
 import struct
 import sys
+import termios
 from contextlib import suppress
 
 # socket(7): SO_LINGER, on, for no second: the peer gets a reset.
@@ -18,8 +20,11 @@ _ACKNOWLEDGED = struct.Struct("Q")
 _AT = 120
 # poll(2): it will send no more.  Other systems do not tell.
 _ENDED = getattr(select, "POLLRDHUP", 0)
+# What asking a socket raises that has been closed: on uvloop the second.
+_CLOSED = (OSError, ValueError)
 
 LOOK = 0.1  # seconds between two looks after a peer that is not read
+READ = 64 * 1024  # bytes of one turn: no connection can hold the loop
 
 
 class Watch:
@@ -51,7 +56,7 @@ def forget(peer: socket.socket) -> None:
     It would keep megabytes, and send them again and again to a peer that
     does not read.
     """
-    with suppress(OSError):
+    with suppress(*_CLOSED):
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
 
 
@@ -66,9 +71,20 @@ def acknowledged(peer: socket.socket) -> int | None:
         told = peer.getsockopt(
             socket.IPPROTO_TCP, socket.TCP_INFO, _AT + _ACKNOWLEDGED.size
         )
-    except OSError:
+    except _CLOSED:
         return None
     if len(told) < _AT + _ACKNOWLEDGED.size:
         return None
     count: int = _ACKNOWLEDGED.unpack_from(told, _AT)[0]
     return count
+
+
+def unacknowledged(peer: socket.socket) -> int:
+    """Return how many bytes our kernel holds that the peer's has not taken.
+
+    0, too, if ours does not tell.
+    """
+    told = bytes(4)
+    with suppress(*_CLOSED):
+        told = fcntl.ioctl(peer.fileno(), termios.TIOCOUTQ, told)
+    return int.from_bytes(told, sys.byteorder)

@@ -11,9 +11,9 @@ from microquart.protocol import (
     Peer,
     Service,
     connect,
+    make_h2,
 )
 from microquart.protocol.h1 import H1Connection
-from microquart.protocol.h2 import H2Connection
 
 HTTP = ("h2", "http/1.1")
 
@@ -38,7 +38,7 @@ def speaking(protocols: Protocols) -> Connect:
     usual = partial(
         connect,
         h1=protocols.get("http/1.1", H1Connection),
-        h2=protocols.get("h2", H2Connection),
+        h2=protocols.get("h2", make_h2),
     )
 
     def make(

@@ -3,7 +3,6 @@
 Stands before the application as ASGI, and only if one of the limits is set.
 """
 
-import random
 from logging import getLogger
 
 import anyio
@@ -38,6 +37,8 @@ class Quota:
         self.spent = anyio.Event()
         self.allowed = settings.max_requests
         if self.allowed is not None:
+            import random
+
             self.allowed += random.randint(0, settings.max_requests_jitter)
         self._limit = settings.limit_concurrency
         self._open = self._seen = 0
@@ -70,7 +71,9 @@ class Quota:
             self.spent.set()
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+async def refuse(
+    scope: Scope, receive: Receive, send: Send, fields: FieldList = FIELDS
+) -> None:
     """Answer 503, and say when to come again."""
     if scope["type"] == "websocket":
         await receive()
@@ -78,12 +81,12 @@ async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
             {
                 "type": "websocket.http.response.start",
                 "status": 503,
-                "headers": FIELDS,
+                "headers": fields,
             }
         )
         await send({"type": "websocket.http.response.body", "body": BODY})
         return
     await send(
-        {"type": "http.response.start", "status": 503, "headers": FIELDS}
+        {"type": "http.response.start", "status": 503, "headers": fields}
     )
     await send({"type": "http.response.body", "body": BODY})

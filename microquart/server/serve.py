@@ -21,9 +21,8 @@ import anyio.lowlevel
 from microquart.asgi import ASGIApplication
 from microquart.server import listen, log
 from microquart.server.access import AccessLog
-from microquart.server.anyio_shell import AnyioServer
-from microquart.server.asyncio_shell import AsyncioServer
 from microquart.server.crew import OK, STARTUP_FAILED
+from microquart.server.deadline import timed
 from microquart.server.ids import named
 from microquart.server.leash import Leash, Overseer
 from microquart.server.lifespan import Lifespan, StartupFailed
@@ -192,9 +191,8 @@ async def _serve(
     async with anyio.create_task_group() as server.group:
         async with anyio.create_task_group() as accepting:
             for listener in listening:
-                alone = settings.workers < 2
                 accepting.start_soon(
-                    listen.accept, listener, admit, room, pauses, alone
+                    listen.accept, listener, admit, room, pauses, settings
                 )
             accepting.start_soon(_tick, server, overseer)
             if server.watchdog is not None:
@@ -259,6 +257,8 @@ async def _tick(server: Shells, overseer: Overseer) -> None:
 def _server(
     app: ASGIApplication, settings: Settings, state: dict[str, Any]
 ) -> Shells:
+    if settings.request_timeout is not None:
+        app = timed(app, settings.request_timeout)
     if settings.server_names:
         app = ServerNames(app, settings.server_names)
     if settings.request_id:
@@ -267,16 +267,29 @@ def _server(
     if settings.access_log:
         access_log = AccessLog(settings.access_log_format, settings.log_json)
     asyncio_runs = _on_asyncio()
-    server = (AsyncioServer if asyncio_runs else AnyioServer)(
+    server = _shells(asyncio_runs)(
         app=app,
         settings=settings,
         service=service_of(settings, state),
         access_log=access_log,
     )
-    if settings.debug:
+    if settings.debug and settings.blocked_loop is not None:
         library = "asyncio" if asyncio_runs else "trio"
-        server.watchdog = Watchdog(f"{library}.sleep")
+        server.watchdog = Watchdog(
+            f"{library}.sleep", blocked=settings.blocked_loop
+        )
     return server
+
+
+def _shells(asyncio_runs: bool) -> type[Shells]:
+    """Return what holds the connections; who runs on one loop needs one."""
+    if asyncio_runs:
+        from microquart.server.asyncio_shell import AsyncioServer
+
+        return AsyncioServer
+    from microquart.server.anyio_shell import AnyioServer
+
+    return AnyioServer
 
 
 def _on_asyncio() -> bool:

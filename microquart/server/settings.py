@@ -9,10 +9,16 @@ import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from microquart.http.forwarded import FIELDS
-from microquart.protocol.limits import SECONDS, Limits
+from microquart.protocol.limits import (
+    ENDLESS,
+    FOREVER,
+    SECONDS,
+    Limits,
+    put_ends,
+)
 from microquart.server.authority import Authority
 from microquart.server.tls import ServerContext
 
@@ -30,6 +36,17 @@ def setting(default: Any, help: str, **more: object) -> Any:
 class Settings:
     """How one server listens, speaks, logs and stops."""
 
+    # By names, what None means where a number is needed.
+    ENDS: ClassVar[dict[str, Any]] = {
+        "backlog": ENDLESS,  # the kernel has a bound of its own
+        "accept_batch": ENDLESS,
+        "tls_handshake_timeout": FOREVER,
+        "startup_timeout": FOREVER,
+        "graceful_timeout": FOREVER,
+        "cancel_timeout": FOREVER,
+        "shutdown_timeout": FOREVER,
+    }
+
     bind: tuple[str, ...] = setting(
         ("127.0.0.1:8000",),
         "Where to listen: HOST:PORT, [::1]:PORT, unix:PATH or fd://N.",
@@ -40,6 +57,11 @@ class Settings:
         metavar="MODE",
     )
     backlog: int = setting(2048, "Connections that may wait to be accepted.")
+    accept_batch: int = setting(
+        64,
+        "Connections accepted before others get their turn; with several "
+        "workers at most 4.",
+    )
     max_connections: int | None = setting(
         None,
         "Open connections at once; beyond them accepting pauses. "
@@ -48,6 +70,11 @@ class Settings:
     limit_concurrency: int | None = setting(
         None,
         "Requests at once in one process; beyond them 503 with Retry-After.",
+    )
+    request_timeout: float | None = setting(
+        None,
+        "Seconds that the application may take for one HTTP request; then it "
+        "is cancelled, and answered 503 or cut.",
     )
     max_requests: int | None = setting(
         None, "Requests after which a process ends, to be replaced."
@@ -62,6 +89,17 @@ class Settings:
     )
     worker_timeout: float | None = setting(
         30 * SECONDS, "Seconds without a sign of life: a worker is replaced."
+    )
+    worker_backoff: tuple[float, float] | None = setting(
+        (0.5 * SECONDS, 30 * SECONDS),
+        "Seconds before another worker starts in place of one that has "
+        "failed: at first, twice as many each time, and at most.",
+        metavar="FIRST LONGEST",
+    )
+    worker_failures: int | None = setting(
+        5,
+        "Workers in a row that end before they are ready: then no other is "
+        "tried, and the exit code is 3.",
     )
     reload: bool = setting(
         False, "Development: start anew when a Python file changes."
@@ -87,6 +125,11 @@ class Settings:
     https: bool = setting(
         False,
         "HTTPS in development: a certificate of an authority of your own.",
+    )
+    h2c: bool = setting(
+        True,
+        "Speak HTTP/2 in clear with clients that begin with it (prior "
+        "knowledge).",
     )
     root_path: str = setting("", "The path below which the application is.")
     proxy_headers: bool = setting(
@@ -137,6 +180,9 @@ class Settings:
         None, "Its format, with gunicorn's atoms: %(h)s %(r)s %(s)s %(L)s"
     )
     log_json: bool = setting(False, "Log JSON, an object a line.")
+    log_repeats: int | None = setting(
+        10, "Equal lines of the server that are logged in one second."
+    )
     request_id: bool = setting(
         False,
         "Give each request an id, X-Request-ID, or keep the one it has.",
@@ -149,7 +195,15 @@ class Settings:
     debug: bool = setting(
         False, "Development: helpful errors, and a stop within a second."
     )
+    blocked_loop: float | None = setting(
+        0.2 * SECONDS,
+        "Development: seconds that the loop may stand still before a line "
+        "says where.",
+    )
     limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        put_ends(self, self.ENDS)
 
     def with_values(self, **values: Any) -> "Settings":
         """Return a copy with other values, the core's limits included.

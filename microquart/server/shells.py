@@ -262,4 +262,5 @@ def service_of(settings: Settings, state: dict[str, Any] | None) -> Service:
             name for name, _ in parse_fields(settings.response_fields)
         ),
         proxied=forwarding(settings),
+        prior_knowledge=settings.h2c,
     )

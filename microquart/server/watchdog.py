@@ -44,9 +44,12 @@ _OTHERWISE = "await it, or use a def view or run_in_thread"
 class Watchdog:
     """Watches the loop on which ``run()`` runs."""
 
-    def __init__(self, sleep: str, still: float = STILL) -> None:
+    def __init__(
+        self, sleep: str, still: float = STILL, blocked: float = BLOCKED
+    ) -> None:
         self._sleep = sleep
         self._still = still
+        self._blocked = blocked
         self._turned = time.monotonic()
         self._places: Counter[str] = Counter()  # seen since the last turn
         self._said = False
@@ -76,7 +79,7 @@ class Watchdog:
         self._turned = now
         places, self._places = self._places, Counter()
         self._said = False
-        if blocked >= BLOCKED and places:
+        if blocked >= self._blocked and places:
             self.say(blocked, places.most_common(1)[0][0])
 
     def _look(self, loop: int) -> None:

@@ -54,8 +54,9 @@ FLOORS = {
     ),
     "core": (
         "protocol.limits > protocol.stream > protocol.ws > protocol.h1"
-        " > protocol | protocol.limits > protocol.h1_head > protocol.h1"
-        " | protocol.limits > protocol.h2_head > protocol.h2"
+        " > protocol | protocol.preface > protocol.gate"
+        " | protocol.stream > protocol.h1_head > protocol.h1"
+        " | protocol.stream > protocol.h2_head > protocol.h2"
         " | protocol.limits > protocol.frames > protocol.flow > protocol.h2"
         " | protocol.frames > protocol.gate > protocol.h2"
         " | protocol.limits > protocol.deflate > protocol.ws"
@@ -154,10 +155,14 @@ HEAVY = {"jinja2", "click", "multipart", "itsdangerous"}
 # Of the standard library: what few programs need, and what costs each of them
 # a millisecond or a quarter of a megabyte.
 SELDOM = {
+    "decimal",
     "difflib",
     "getpass",
     "importlib.metadata",
+    "random",
+    "secrets",
     "shutil",
+    "sysconfig",
     "tempfile",
     "tomllib",
 }
@@ -175,6 +180,9 @@ LATE = {
     ("cli.learn", "learn.session"),
     ("cli.tracing", "xray.running"),
     ("cli.xray", "cli.traces"),
+    ("protocol", "protocol.h2"),
+    ("server.serve", "server.anyio_shell"),  # each on its own loop
+    ("server.serve", "server.asyncio_shell"),
     ("cli.console", "readline"),  # its import changes what input() does
 }
 # Upwards, for who asks for it by name: (importer, function) -> folder.

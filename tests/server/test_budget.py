@@ -19,27 +19,71 @@ MIB = 1024 * KIB
 LOOPS = ["asyncio", "uvloop", "trio"]
 GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
 
-IDLE = 500  # connections
+IDLE = 2000  # connections
+# Their handshakes take four times as long as all the rest, and each costs
+# the same: measured with 500 and with 2,000, it differs by 2 %.
+IDLE_OVER_TLS = 500
 PER_CONNECTION = 12 * KIB
 PER_TLS_CONNECTION = 80 * KIB
-HELLO = 35 * MIB
-# Of what the allocator and the kernel round up.
-MARGIN = 1.25
+HELLO = {
+    "asyncio": 35 * MIB,
+    "uvloop": 35 * MIB,
+    # What trio imports (attrs, ctypes, sortedcontainers, idna) has 5 MiB,
+    # and asyncio is there as well: the framework asks it which loop runs.
+    "trio": 37 * MIB,
+}
+# A server keeps a fifth of its descriptors for what is no connection.
+DESCRIPTORS = IDLE * 10 // 8 + 100
+# Every limit that is off by default.
+LIMITS = (
+    f"--max-connections={IDLE + 100}",
+    f"--limit-concurrency={IDLE}",
+    f"--max-requests={100 * IDLE}",
+    "--request-timeout=60",
+    "--server-names=x",
+)
 
 # What hello does not need: it is loaded when somebody does.
 SELDOM = [
-    *("bz2", "difflib", "email", "getpass", "html", "importlib.metadata"),
-    *("itsdangerous", "jinja2", "lzma", "multipart", "shutil", "tempfile"),
-    *("tomllib", "zipfile", "microquart.debug", "microquart.environment"),
-    *("microquart.testing", "microquart.cli.console"),
+    *("bz2", "calendar", "cryptography", "ctypes", "decimal", "difflib"),
+    *("email", "getpass", "h2", "hpack", "html", "http.client"),
+    *("http.server", "hyperframe"),
+    *("importlib.metadata", "itsdangerous", "jinja2", "lzma", "multipart"),
+    *("multiprocessing", "pdb", "random", "readline", "secrets", "shutil"),
+    *("sqlite3", "sysconfig", "tempfile", "tomllib", "unittest"),
+    *("urllib.request", "watchfiles", "xml", "zipfile"),
+    *("microquart.cli.console", "microquart.cli.traces", "microquart.debug"),
+    *("microquart.environment", "microquart.learn", "microquart.testing"),
+    *("microquart.xray",),
 ]
+# Each loop's own; the others do without.
+ASYNCIO = {"anyio._backends._asyncio", "microquart.server.asyncio_shell"}
+OWN = {
+    "asyncio": ASYNCIO,
+    "uvloop": ASYNCIO | {"uvloop"},
+    "trio": {"anyio._backends._trio", "microquart.server.anyio_shell", "trio"},
+}
+# And what trio itself imports of the above.
+FOR_TRIO = {"bz2", "ctypes", "lzma", "random", "shutil", "tempfile"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm_byte_code() -> None:
+    """Have the byte code written: who compiles keeps a megabyte of it."""
+    for loop in LOOPS:
+        options = ("--loop", loop)
+        # Empty counts as not set.
+        with started("hello.py", *options, PYTHONDONTWRITEBYTECODE=""):
+            pass
 
 
 @contextmanager
 def enough_descriptors() -> Iterator[None]:
     """Let this process and those that it starts have many connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4 * IDLE, hard), hard))
+    if hard != resource.RLIM_INFINITY and hard < DESCRIPTORS:
+        pytest.skip(f"{DESCRIPTORS} descriptors are needed; the limit: {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
     try:
         yield
     finally:
@@ -68,9 +112,12 @@ def ask(client: socket.socket, path: bytes) -> bytes:
 
 
 def cost_of_an_idle_connection(
-    loop: str, *options: str, context: ssl.SSLContext | None = None
+    loop: str,
+    connections: int,
+    *options: str,
+    context: ssl.SSLContext | None = None,
 ) -> float:
-    options = ("--no-access-log", "--loop", loop, *options)
+    options = ("--no-access-log", "--loop", loop, *LIMITS, *options)
     with (
         enough_descriptors(),
         started("hello.py", *options) as server,
@@ -79,15 +126,15 @@ def cost_of_an_idle_connection(
         for _ in range(20):
             connected(server, context).close()
         before = server.memory
-        for _ in range(IDLE):
+        for _ in range(connections):
             stack.enter_context(connected(server, context))
-        return (server.memory - before) / IDLE
+        return (server.memory - before) / connections
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
 def test_an_idle_connection_is_small(loop):
-    assert cost_of_an_idle_connection(loop) < PER_CONNECTION * MARGIN
+    assert cost_of_an_idle_connection(loop, IDLE) <= PER_CONNECTION
 
 
 @pytest.mark.slow
@@ -98,8 +145,10 @@ def test_an_idle_connection_over_tls_is_small(
     options = [f"--certfile={certificates.certfile}"]
     options += [f"--keyfile={certificates.keyfile}"]
     context = certificates.client_context()
-    cost = cost_of_an_idle_connection(loop, *options, context=context)
-    assert cost < PER_TLS_CONNECTION * MARGIN
+    cost = cost_of_an_idle_connection(
+        loop, IDLE_OVER_TLS, *options, context=context
+    )
+    assert cost <= PER_TLS_CONNECTION
 
 
 @pytest.mark.slow
@@ -109,14 +158,19 @@ def test_hello_is_small(loop):
     with started("hello.py", *options) as server:
         for _ in range(20):
             connected(server).close()
-        assert server.memory < HELLO * MARGIN
+        assert server.memory <= HELLO[loop]
 
 
 @pytest.mark.slow
-def test_hello_loads_nothing_that_it_does_not_need():
-    with started("hello.py") as server, connected(server) as client:
-        loaded = json.loads(ask(client, b"/modules"))
-    assert [name for name in SELDOM if name in loaded] == []
+@pytest.mark.parametrize("loop", LOOPS)
+def test_hello_loads_nothing_that_it_does_not_need(loop):
+    options = ("--loop", loop)
+    with started("hello.py", *options) as server, connected(server) as client:
+        loaded = set(json.loads(ask(client, b"/modules")))
+    others = set().union(*OWN.values()) - OWN[loop]
+    unwanted = {*SELDOM, *others} - (FOR_TRIO if loop == "trio" else set())
+    assert OWN[loop] <= loaded
+    assert unwanted & loaded == set()
 
 
 @pytest.mark.slow
@@ -128,6 +182,6 @@ def test_importing_microquart_loads_neither_server_nor_what_few_need():
         text=True,
         check=True,
     ).stdout.split()
-    unwanted = [*SELDOM, "click", "h11", "h2", "wsproto", "microquart.server"]
+    unwanted = [*SELDOM, "click", "h11", "wsproto", "microquart.server"]
     assert "microquart.app" in loaded
     assert [name for name in unwanted if name in loaded] == []

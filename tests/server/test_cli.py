@@ -18,8 +18,10 @@ from click.testing import CliRunner
 
 from microquart.cli import main
 from microquart.cli.options import SettingsCommand, add_settings, settings_from
-from microquart.protocol.limits import Limits
+from microquart.protocol.limits import ENDLESS, FOREVER, Limits
 from microquart.server.settings import Settings
+
+NO_RESET_BUDGET = "h2_reset_budget", (ENDLESS, FOREVER)
 
 HELLO = """
 async def app(scope, receive, send):
@@ -148,6 +150,15 @@ def test_every_setting_and_limit_is_an_option(microquart):
         (["--server-names", "a.example"], "server_names", ("a.example",)),
         (["--response-fields", "X-A: b c"], "response_fields", ("X-A: b c",)),
         (["--socket-mode", "660"], "socket_mode", "660"),
+        (["--no-h2c"], "h2c", False),
+        (["--accept-batch", "8"], "accept_batch", 8),
+        (["--request-timeout", "2.5"], "request_timeout", 2.5),
+        (["--worker-backoff", "1", "8"], "worker_backoff", (1, 8)),
+        (["--worker-backoff", "none", "none"], "worker_backoff", None),
+        (["--worker-failures", "none"], "worker_failures", None),
+        (["--log-repeats", "none"], "log_repeats", None),
+        (["--blocked-loop", "1"], "blocked_loop", 1),
+        (["--graceful-timeout", "none"], "graceful_timeout", FOREVER),
     ],
 )
 def test_an_option_is_a_setting(settings, args, name, value):
@@ -162,10 +173,35 @@ def test_an_option_is_a_setting(settings, args, name, value):
         (["--keep-alive-timeout", "none"], "keep_alive_timeout", None),
         (["--h2-reset-budget", "10", "0.5"], "h2_reset_budget", (10, 0.5)),
         (["--no-ws-compression"], "ws_compression", False),
+        (["--max-fields", "none"], "max_fields", ENDLESS),
+        (["--h2-reset-budget", "none", "none"], *NO_RESET_BUDGET),
     ],
 )
 def test_a_limit_is_an_option_too(settings, args, name, value):
     assert getattr(settings(*args).limits, name) == value
+
+
+def test_none_turns_off_whatever_is_a_limit(microquart):
+    _, output = microquart("run", "--help")
+    names = {each.name for each in [*fields(Settings), *fields(Limits)]}
+    refused = set()
+    for name, kind in re.findall(
+        r"--([a-z0-9-]+) (NUMBER|COUNT RATE|FIRST LONGEST)", output
+    ):
+        if name.replace("-", "_") not in names:
+            continue
+        said = ["none"] * len(kind.split())
+        code, _ = microquart("run", "nope", f"--{name}", *said)
+        if code == 2:  # not 1: there is no such module
+            refused.add(name)
+    # These say how a limit counts, or for how long the server itself waits.
+    assert refused == {
+        "half-close-timeout",
+        "max-requests-jitter",
+        "rate-grace",
+        "stop-linger",
+        "workers",
+    }
 
 
 def test_fields_have_lines_in_the_environment_and_addresses_words(settings):
@@ -338,7 +374,8 @@ def test_a_mistake_is_one_line(microquart, folder, args, message):
         ["--port", "65536"],
         ["--keep-alive-timeout", "-1"],
         ["--keep-alive-timeout", "nan"],
-        ["--startup-timeout", "none"],
+        ["--stop-linger", "none"],
+        ["--workers", "none"],
         ["--loop", "curio"],
         ["--bind", "a:1", "--port", "2"],
         ["--no-such-option"],

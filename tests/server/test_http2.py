@@ -9,6 +9,8 @@ import pytest
 
 from microquart.asgi import Receive, Scope, Send
 from tests.server.applications import answer, echo, hello, http
+from tests.server.attacks.h2 import PREFACE
+from tests.server.h2client import talking
 from tests.server.running import Running, running
 
 
@@ -68,6 +70,33 @@ async def test_nghttp_reads_the_settings_of_the_first_flight(
     assert "SETTINGS_MAX_CONCURRENT_STREAMS(0x03):100" in said
     assert "SETTINGS_ENABLE_CONNECT_PROTOCOL(0x08):1" in said
     assert ":status: 200" in said
+
+
+async def test_in_clear_it_can_be_turned_off(loop_name):
+    async with running(hello, h2c=False) as server:
+        heard = await server.says(PREFACE)
+        assert heard.startswith(b"HTTP/1.1 505 HTTP Version Not Supported\r\n")
+        assert heard.count(b"HTTP/") == 1
+        assert await server.says(
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"hello"
+        )
+
+
+async def test_over_tls_it_stays_when_it_is_off_in_clear(
+    loop_name, certificates
+):
+    async with (
+        running(
+            hello,
+            h2c=False,
+            certfile=certificates.certfile,
+            keyfile=certificates.keyfile,
+            client_context=certificates.client_context("h2"),
+        ) as server,
+        talking(server) as client,
+    ):
+        fields, content = await client.answer(await client.ask())
+    assert (fields[":status"], content) == ("200", b"hello")
 
 
 @pytest.mark.slow

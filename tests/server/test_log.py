@@ -11,7 +11,7 @@ import pytest
 from microquart.asgi import Receive, Scope, Send
 from microquart.server import log
 from microquart.server.access import ATOMS, AccessLog, compiled
-from microquart.server.log import MOST, Dam, Lines, Objects, request_id
+from microquart.server.log import Dam, Lines, Objects, request_id
 from microquart.server.settings import Settings
 from tests.server.applications import answer, hello, http
 from tests.server.running import running
@@ -247,12 +247,13 @@ def record(text: str, second: float = 7) -> logging.LogRecord:
     return made
 
 
-def test_equal_lines_are_few_in_a_second():
-    dam = Dam()
+@pytest.mark.parametrize("most", [1, 10])
+def test_equal_lines_are_few_in_a_second(most):
+    dam = Dam(most)
     records = [record("a flood", 7.5) for _ in range(100)]
     passed = [each for each in records if dam.filter(each)]
-    assert len(passed) == MOST
-    assert passed[0].getMessage() == "a flood!"
+    assert len(passed) == most
+    assert records[0].getMessage().startswith("a flood!")
     assert passed[-1].getMessage() == (
         "a flood! (no more of these in this second)"
     )
@@ -260,13 +261,31 @@ def test_equal_lines_are_few_in_a_second():
     assert dam.filter(record("a flood", 8.0))
 
 
-def test_the_dam_stands_before_the_server_and_once():
+@pytest.fixture
+def server_logger() -> Iterator[logging.Logger]:
+    """The logger of the server, as it was before."""
     logger = logging.getLogger("microquart.server")
     before = logger.filters[:]
-    log.configure(Settings())
-    log.configure(Settings())
-    assert sum(isinstance(each, Dam) for each in logger.filters) == 1
+    with own_root():
+        yield logger
     logger.filters[:] = before
+
+
+def test_the_dam_stands_before_the_server_and_once(server_logger):
+    log.configure(Settings())
+    log.configure(Settings())
+    filters = server_logger.filters
+    assert sum(isinstance(each, Dam) for each in filters) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "passed"),
+    [({}, 10), ({"log_repeats": 3}, 3), ({"log_repeats": None}, 20)],
+)
+def test_how_many_pass_is_a_setting(settings, passed, server_logger):
+    log.configure(Settings(**settings))
+    records = [record("a flood") for _ in range(20)]
+    assert sum(bool(server_logger.filter(each)) for each in records) == passed
 
 
 def test_a_line_without_a_request_has_no_id():

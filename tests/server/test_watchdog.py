@@ -9,8 +9,11 @@ from collections.abc import Iterator
 import anyio
 import pytest
 
+from microquart.asgi import Receive, Scope, Send
 from microquart.server.watchdog import BLOCKED, Watchdog, called, seen
+from tests.server.applications import answer, http
 from tests.server.process import Process, started
+from tests.server.running import running
 
 LOOPS = ["asyncio", "uvloop", "trio"]
 
@@ -142,3 +145,20 @@ def test_nothing_is_told_of_a_moment_nor_in_production(path, options):
             response.read()
         assert server.stop() == 0
     assert "blocked" not in server.said
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_told"), [(0.06, True), (0.2, False), (None, False)]
+)
+async def test_how_long_is_long_is_a_setting(
+    limit, is_told, loop_name, caplog
+):
+    @http
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        time.sleep(0.12)  # noqa: ASYNC251 (it is what is told)
+        await answer(send)
+
+    async with running(app, debug=True, blocked_loop=limit) as server:
+        await server.says(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"hello")
+        await anyio.sleep(0.03)  # more than a turn
+    assert ("(time.sleep)" in caplog.text) is is_told

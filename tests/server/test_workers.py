@@ -13,12 +13,13 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from microquart.server.crew import FAILURES, Crew, Worker
+from microquart.server.crew import Crew, Worker
 from microquart.server.settings import Settings
 from tests.server.load import WAYS, load_on
 from tests.server.process import RUN, Process, command, started
 
 SETTINGS = Settings(workers=3)
+FAILURES = SETTINGS.worker_failures
 SECOND = 1.0
 
 
@@ -78,7 +79,7 @@ def test_who_cannot_start_is_tried_again_after_longer_and_longer_pauses():
             now += 0.5
         pauses.append(now - began)
     assert pauses == [0.5, 1, 2, 4, 0]
-    assert len(pauses) == FAILURES
+    assert len(pauses) == FAILURES == 5
     assert crew.exit_code == 3
 
 
@@ -89,6 +90,55 @@ def test_a_pause_is_never_longer_than_half_a_minute(crew):
     assert crew.missing(29.9) == 0
     crew.ended(crew.workers[0], -9, now=30)
     assert crew.missing(30.5) == 1
+
+
+def fails(crew: Crew, times: int) -> list[float]:
+    """Have the next ones fail; return the pauses after them."""
+    now, pauses = 0.0, []
+    for _ in range(times):
+        crew.ended(crew.started(pid=1, now=now), 3, now)
+        began = now
+        while not crew.missing(now) and not crew.stopping:
+            now += 0.25
+        pauses.append(now - began)
+    return pauses
+
+
+@pytest.mark.parametrize(
+    ("backoff", "pauses"),
+    [
+        ((0.25, 1), [0.25, 0.5, 1, 1]),
+        ((2, 30), [2, 4, 8, 16]),
+        (None, [0, 0, 0, 0]),
+    ],
+)
+def test_the_pauses_are_a_setting(backoff, pauses):
+    crew = Crew(3, Settings(worker_backoff=backoff))
+    assert fails(crew, 4) == pauses
+
+
+def test_the_first_pause_is_that_of_one_who_has_served(crew):
+    crew = Crew(1, Settings(worker_backoff=(3, 30)))
+    start(crew)
+    crew.ended(crew.workers[0], -signal.SIGKILL, now=10)
+    assert (crew.missing(12.9), crew.missing(13)) == (0, 1)
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_after_how_many_failures_nobody_tries_is_a_setting(failures):
+    crew = Crew(3, Settings(worker_failures=failures))
+    fails(crew, failures - 1)
+    assert not crew.stopping
+    fails(crew, 1)
+    assert (crew.stopping, crew.exit_code) == (True, 3)
+
+
+def test_without_a_limit_they_try_for_days():
+    crew = Crew(3, Settings(worker_failures=None))
+    for _ in range(3000):
+        crew.ended(crew.started(pid=1, now=0), 3, now=0)
+    assert not crew.stopping
+    assert (crew.missing(29.9), crew.missing(30)) == (0, 1)
 
 
 def test_while_others_serve_who_cannot_start_is_no_reason_to_end(crew):
@@ -389,6 +439,16 @@ def test_a_startup_that_always_fails_ends_the_supervisor_with_3():
         server.wait_for("giving up")
         assert server.end() == 3
     assert server.said.count("startup failed: no database") == FAILURES
+
+
+@pytest.mark.slow
+def test_how_often_and_how_soon_it_is_tried_is_said_in_settings():
+    options = ("--worker-failures", "3", "--worker-backoff", "0.1", "0.15")
+    with workers(*options, FAIL="startup") as server:
+        server.wait_for("giving up")
+        assert server.end() == 3
+    pauses = re.findall(r"the next one starts in (\S+) s", server.said)
+    assert pauses == ["0.1", "0.15"]
 
 
 @pytest.mark.slow
