@@ -180,6 +180,7 @@ class Scaffold:
         return await send_from_directory(
             self.static_folder,
             filename,
+            hidden=False,  # what a repository or an editor leaves there
             request=ctx.request,
             max_age=self.get_send_file_max_age,
             response_class=ctx.app.response_class,

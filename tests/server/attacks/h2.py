@@ -1,9 +1,12 @@
 """HTTP/2 as attackers speak it: frames by hand, and what was answered."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from hpack import Decoder, Encoder
 
 from microquart.protocol.frames import (
     ACK,
+    CONTINUATION,
     END_HEADERS,
     END_STREAM,
     GOAWAY,
@@ -20,6 +23,8 @@ PREFACE = (
 )
 GOODBYE = build(GOAWAY, 0, 0, bytes(8))
 
+FRAME = 16 * 1024  # bytes of the largest that is always allowed
+
 CANCEL = 8
 CALM = 11  # ENHANCE_YOUR_CALM
 
@@ -35,6 +40,19 @@ def request(number: int, path: str, ended: bool = True) -> bytes:
     flags = END_HEADERS | (END_STREAM if ended else 0)
     fields = block(path, b"\x82" if ended else b"\x83")
     return build(HEADERS, flags, number, fields)
+
+
+def head(
+    number: int, lines: Iterable[tuple[bytes, bytes]], ended: bool = True
+) -> bytes:
+    """Return any head at all, in as many frames as it needs."""
+    rest: bytes = Encoder().encode(lines)
+    kind, flags = HEADERS, END_STREAM if ended else 0
+    frames = b""
+    while len(rest) > FRAME:
+        frames += build(kind, flags, number, rest[:FRAME])
+        kind, flags, rest = CONTINUATION, 0, rest[FRAME:]
+    return frames + build(kind, flags | END_HEADERS, number, rest)
 
 
 def setting(number: int, value: int) -> bytes:
@@ -69,3 +87,14 @@ def resets(heard: bytes) -> dict[int, int]:
         for kind, number, content in frames_of(heard)
         if kind == RST_STREAM
     }
+
+
+def statuses(heard: bytes) -> dict[int, int]:
+    """Return with which status streams were answered."""
+    decoder = Decoder()
+    heads = {
+        number: dict(decoder.decode(content, raw=True))
+        for kind, number, content in frames_of(heard)
+        if kind == HEADERS
+    }
+    return {number: int(lines[b":status"]) for number, lines in heads.items()}

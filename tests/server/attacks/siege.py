@@ -173,6 +173,7 @@ def siege(target: Target, known: bool = False) -> Iterator[None]:
 @contextmanager
 def besieged(
     *options: str,
+    program: str = "target.py",
     before: Sequence[str] = (),
     context: ssl.SSLContext | None = None,
 ) -> Iterator[Target]:
@@ -183,7 +184,7 @@ def besieged(
     with command(
         *before,
         *RUN,
-        "target.py",
+        program,
         *("--bind", "127.0.0.1:0"),
         *options,
         limit=LIMIT,
