@@ -129,34 +129,26 @@ class Addressing(Recovery):
             else self.config["PREFERRED_URL_SCHEME"],
         )
 
-    def match_request(self, ctx: Context, conversation: Conversation) -> None:
+    def match_request(self, ctx: Context, asked: Conversation) -> None:
         """Set ``url_rule`` and ``view_args``, or the routing exception."""
+        websocket = ctx.request is None
         try:
-            if self._by_adapter or (
-                # A rule that has a subdomain wants it, whatever the
-                # application was told, if it is known what it is below.
-                self.url_map.has_subdomains
-                and self.config["SERVER_NAME"] is not None
-            ):
+            if self._by_adapter or self.url_map.has_subdomains:
                 if ctx.url_adapter is None:
                     return
                 found = ctx.url_adapter.match(return_rule=True)
             else:
-                if conversation.settings.trusted_hosts:
-                    _ = conversation.host  # raises, if it is none of them
+                if asked.settings.trusted_hosts:
+                    _ = asked.host  # raises, if it is none of them
                 found = self.url_map.match(
-                    conversation.path,
-                    conversation.method,
-                    ctx.request is None,
-                    None,
-                    ctx.bind,
+                    asked.path, asked.method, websocket, None, ctx.bind
                 )
         except HTTPException as error:
-            conversation.routing_exception = error
+            asked.routing_exception = error
         else:
-            conversation.url_rule, conversation.view_args = found
-            if ctx.request is None:
-                self._check_origin(conversation, found[0])
+            asked.url_rule, asked.view_args = found
+            if websocket:
+                self._check_origin(asked, found[0])
 
     def _check_origin(self, websocket: Conversation, rule: Rule) -> None:
         """Refuse a websocket that a page of another site has opened.

@@ -14,10 +14,11 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
+from math import inf
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeAlias, TypeVar
 
-from anyio import CancelScope
+from anyio import CancelScope, current_effective_deadline
 
 from microquart import mistakes
 from microquart.routing import MapAdapter
@@ -89,7 +90,17 @@ class AppGlobals:
 
 
 Hook: TypeAlias = tuple[object, AsyncFunction]
-Pushed: TypeAlias = "tuple[Token[Context], Pushed | None]"
+
+# Who listens to the end of a context: blinker keeps these dictionaries.
+_LISTENERS = tuple(
+    signal.receivers
+    for signal in (
+        request_tearing_down,
+        websocket_tearing_down,
+        appcontext_tearing_down,
+        appcontext_popped,
+    )
+)
 
 
 @dataclass(slots=True)
@@ -133,9 +144,7 @@ class Application(SessionApplication, Protocol):
         self, request: Conversation | None
     ) -> MapAdapter | None: ...
 
-    def match_request(
-        self, ctx: "Context", conversation: Conversation
-    ) -> None: ...
+    def match_request(self, ctx: "Context", asked: Conversation) -> None: ...
 
     def do_teardown_request(
         self, exc: BaseException | None, request_context: "Context | None"
@@ -159,9 +168,11 @@ class Context:
     """
 
     conversation: Conversation  # the request, or the websocket
+    request: Request | None = None
     websocket: Websocket | None = None
     way: Way | None = None
     preserved = False  # left pushed, for the test client or a debugger
+    after_functions: list[Callable[..., Any]] | None = None
     flashes: list[tuple[str, str]] | None = None
     # The hook or error handler whose value became the response.
     answered_by: tuple[str, object] | None = None
@@ -177,17 +188,13 @@ class Context:
         session: SessionMixin | None = None,
     ) -> None:
         self.app = app
-        self.request: Request | None = None
-        if request_websocket is not None:
-            self.conversation = request_websocket
-            if isinstance(request_websocket, Request):
-                self.request = request_websocket
-            else:
-                self.websocket = request_websocket
+        if isinstance(request_websocket, Request):
+            self.conversation = self.request = request_websocket
+        elif request_websocket is not None:
+            self.conversation = self.websocket = request_websocket
         self.opened_session = session
-        self.after_functions: list[Callable[..., Any]] | None = None
-        # What it was pushed over: the token, and that of an earlier push.
-        self._pushed: Pushed | None = None
+        # One for each time that it was pushed: what it was pushed over.
+        self._tokens: list[Token[Context]] = []
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.request_websocket!r}>"
@@ -197,17 +204,17 @@ class Context:
         """The request, or the websocket; None in an application's own."""
         return self.websocket if self.request is None else self.request
 
+    @property
+    def pushed(self) -> bool:
+        """Whether it is current, or below one that is."""
+        return bool(self._tokens)
+
     # -- what is made when somebody looks --
 
     @property
     def outer(self) -> "Context | None":
         """The context that was current when this one was pushed."""
-        pushed = self._pushed
-        if pushed is None:
-            return None
-        while pushed[1] is not None:
-            pushed = pushed[1]
-        old = pushed[0].old_value
+        old = self._tokens[0].old_value if self._tokens else None
         return old if isinstance(old, Context) else None
 
     @property
@@ -308,13 +315,11 @@ class Context:
 
     def enter(self) -> None:
         """Make it current: the part of ``push()`` that waits for nothing."""
-        self._pushed = current.set(self), self._pushed
+        self._tokens.append(current.set(self))
 
     def leave(self) -> None:
         """Let the outer context be current again: the last of ``pop()``."""
-        assert self._pushed is not None
-        token, self._pushed = self._pushed
-        current.reset(token)
+        current.reset(self._tokens.pop())
 
     async def open_session(self) -> None:
         """Ask the session interface, unless there is a session already."""
@@ -351,12 +356,13 @@ class Context:
         Raises:
             ExceptionGroup: what the teardown functions raised; all have run.
         """
+        if not self.pushed:
+            raise AssertionError(f"popped {self!r}, which is not pushed")
         if exc is _MISSING:
             exc = sys.exc_info()[1]
         owner = self.owner
         try:
-            pushed = self._pushed
-            if pushed and not pushed[1] and self.has_an_end():
+            if len(self._tokens) == 1 and self.has_an_end():
                 await self._end(exc, owner)
         finally:
             found = current.get(None)
@@ -368,18 +374,10 @@ class Context:
 
     def has_an_end(self) -> bool:
         """Tell whether popping it does anything but to leave it."""
-        way = self.way
-        if way is None or not way.ends_quietly:
+        if self.way is None or not self.way.ends_quietly or any(_LISTENERS):
             return True
-        if (
-            request_tearing_down.receivers
-            or websocket_tearing_down.receivers
-            or appcontext_tearing_down.receivers
-            or appcontext_popped.receivers
-            or KEPT in self.conversation.scope
-        ):
-            return True
-        return self.request is not None and bool(self.request.uploads)
+        asked = self.conversation
+        return KEPT in asked.scope or bool(asked.uploads)
 
     # -- inside --
 
@@ -402,10 +400,13 @@ class Context:
         )
 
     async def _end(self, exc: BaseException | None, owner: bool) -> None:
-        if exc is None or isinstance(exc, Exception):
+        if current_effective_deadline() > -inf and (
+            exc is None or isinstance(exc, Exception)
+        ):
             await self._tear_down(exc, owner)
         else:
-            # Cancelled: under trio the next await would raise again, and the
+            # Cancelled, although a view in a thread has not heard of it: in
+            # a scope of anyio's the next await would raise again, and the
             # user's database connection would never be given back.
             with CancelScope(shield=True):
                 await self._tear_down(exc, owner)

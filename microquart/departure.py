@@ -28,42 +28,28 @@ Work: TypeAlias = Coroutine[Any, Any, None]
 Watch: TypeAlias = Callable[[Callable[..., object]], object]
 
 
+def unwatched(leave: Callable[..., object]) -> None:
+    """Be the watch where the server calls nobody."""
+
+
 # -- on asyncio --
 
 
-def begin(conversation: Conversation, watch: Watch | None) -> Task | None:
-    """Have this task cancelled if the client leaves; return the task.
-
-    On trio there is none: that is for ``in_a_scope`` to do.
-    """
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return None
-    assert task is not None
-    conversation.cancel = task.cancel
-    if watch is not None:
-        watch(conversation.client_left)
-    return task
-
-
-def is_over(
-    conversation: Conversation, task: Task | None, error: BaseException
-) -> bool:
+def is_over(conversation: Conversation, error: BaseException) -> bool:
     """Tell whether an error only says that the client has left."""
     if not conversation.gone:
         return False
-    if task is None or not isinstance(error, asyncio.CancelledError):
+    if not isinstance(error, asyncio.CancelledError):
         return isinstance(error, ClientDisconnected)
-    conversation.cancel = None
-    return not task.uncancel()
+    task = cancelled_task(conversation)
+    return task is not None and not task.uncancel()
 
 
-async def absorb(conversation: Conversation, task: Task | None) -> None:
+async def absorb(conversation: Conversation) -> None:
     """Take up a cancellation of ours that has not arrived, or was caught."""
-    if task is None or conversation.cancel is None:
+    task = cancelled_task(conversation)
+    if task is None:
         return
-    conversation.cancel = None
     try:
         await asyncio.sleep(0)
     except asyncio.CancelledError:
@@ -73,9 +59,15 @@ async def absorb(conversation: Conversation, task: Task | None) -> None:
         task.uncancel()
 
 
+def cancelled_task(conversation: Conversation) -> Task | None:
+    """Return the task to be uncancelled, once; on trio there is none."""
+    running, conversation.runs_in = conversation.runs_in, None
+    return None if isinstance(running, anyio.CancelScope) else running
+
+
 def departure(conversation: Conversation) -> ClientDisconnected:
     """Take note that sending failed; return what ends the response."""
-    conversation.cancel = None  # the exception does what it would do
+    conversation.runs_in = None  # the exception ends it, no cancellation
     conversation.client_left()
     return ClientDisconnected()
 
@@ -83,14 +75,9 @@ def departure(conversation: Conversation) -> ClientDisconnected:
 # -- on trio --
 
 
-async def in_a_scope(
-    conversation: Conversation, work: Work, watch: Watch | None
-) -> None:
-    """Await ``work``, to be cancelled if the client leaves."""
-    with anyio.CancelScope() as scope:
-        conversation.cancel = scope.cancel
-        if watch is not None:
-            watch(conversation.client_left)
+async def in_a_scope(conversation: Conversation, work: Work) -> None:
+    """Await ``work`` where it can be cancelled without its task."""
+    with anyio.CancelScope() as conversation.runs_in:
         await work
 
 

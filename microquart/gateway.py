@@ -10,7 +10,6 @@ from typing import Any, Final, Protocol
 import anyio
 
 from microquart.asgi import (
-    HTTPResponseBody,
     HTTPResponseStart,
     HTTPScope,
     LifespanScope,
@@ -25,11 +24,11 @@ from microquart.departure import (
     Work,
     absorb,
     announces_body,
-    begin,
     beside,
     departure,
     in_a_scope,
     is_over,
+    unwatched,
 )
 from microquart.signals import websocket_received, websocket_sent
 from microquart.threads import run_sync
@@ -109,54 +108,41 @@ def serve_request(
     inbox = Inbox(receive, ahead=not announces_body(scope))
     request = app.request_class(scope, inbox.receive, app.request_settings())
     return beside(
-        inbox.watch(request.client_left), answer(app, request, send, None)
+        inbox.watch(request.client_left), answer(app, request, send, unwatched)
     )
 
 
 async def answer(
-    app: GatewayApplication,
-    request: Request,
-    send: Send,
-    watch: Watch | None,
-    scoped: bool = False,
+    app: GatewayApplication, request: Request, send: Send, watch: Watch
 ) -> None:
-    """Have the application answer, and say what it answers.
-
-    ``scoped``: a scope of anyio's is around it, as there has to be on trio.
-    """
-    task = begin(request, watch)
-    if task is None and not scoped:
-        work = answer(app, request, send, watch, scoped=True)
-        await in_a_scope(request, work, watch)
-        return
+    """Have the application answer, and say what it answers."""
+    try:
+        request.runs_in = asyncio.current_task()
+    except RuntimeError:  # on trio only a scope can be cancelled
+        if request.runs_in is None:
+            await in_a_scope(request, answer(app, request, send, watch))
+            return
+    watch(request.client_left)
     try:
         try:
             response = await app.handle_request(request)
         except Exception as error:
-            if is_over(request, task, error):
+            if is_over(request, error):
                 return
             response = app.answer_crash(error, request)
-        timeout = response.timeout
-        if timeout is ...:
-            timeout = request.settings.response_timeout
+        # A timer would cost more than saying it, which seldom waits.
         saying = say(request, response, send)
-        if timeout is None:
-            await saying
-        elif task is None:
-            await in_time(timeout, saying, app, request)
-        else:
-            # A timer would cost more than saying it, which seldom waits.
-            waits_for = next(saying.__await__(), SAID)
-            if waits_for is not SAID:
-                rest = resumed(waits_for, saying)
-                await rest_in_time(timeout, rest, app, request)
+        waits_for = next(saying.__await__(), SAID)
+        if waits_for is not SAID:
+            rest = resumed(waits_for, saying)
+            await in_time(rest, app, request, response)
     except BaseException as error:
-        if not is_over(request, task, error):
+        if not is_over(request, error):
             raise
     finally:
         if request.gone:
-            await absorb(request, task)
-        request.cancel = None
+            await absorb(request)
+        request.runs_in = None
 
 
 async def say(request: Request, response: Response, send: Send) -> None:
@@ -165,13 +151,11 @@ async def say(request: Request, response: Response, send: Send) -> None:
     if data is None:
         await stream(request, response.start(), response.response, send)
         return
-    last: HTTPResponseBody = {
-        "type": "http.response.body",
-        "body": b"" if request.method == "HEAD" else data,
-    }
+    if request.method == "HEAD":
+        data = b""
     try:
         await send(response.start())
-        await send(last)
+        await send({"type": "http.response.body", "body": data})
     except OSError as error:  # so ASGI 2.4 asks of a server
         raise departure(request) from error
 
@@ -211,36 +195,48 @@ async def stream(
 
 
 async def in_time(
-    seconds: float,
     saying: Awaitable[None],
     app: GatewayApplication,
     request: Request,
+    response: Response,
 ) -> None:
-    """Let the client have so many seconds to take the response (trio)."""
-    with anyio.move_on_after(seconds) as scope:
-        await saying
-    if scope.cancelled_caught:
-        tell_untaken(seconds, app, request)
+    """Have the client take in time what is left of a response.
 
-
-async def rest_in_time(
-    seconds: float,
-    saying: Awaitable[None],
-    app: GatewayApplication,
-    request: Request,
-) -> None:
-    """Do the same for what has begun, maybe in scopes of its own.
-
-    A scope of anyio's could not be put around those any more.
+    That has begun, maybe in scopes of its own: another cannot be put around.
     """
-    limit = asyncio.timeout(seconds)
+    seconds = response.timeout
+    if seconds is ...:
+        seconds = request.settings.response_timeout
+    if seconds is None:
+        await saying
+    elif isinstance(request.runs_in, anyio.CancelScope):
+        await in_time_on_trio(seconds, saying, app, request, request.runs_in)
+    else:
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                await saying
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            tell_untaken(seconds, app, request)
+
+
+async def in_time_on_trio(
+    seconds: float,
+    saying: Awaitable[None],
+    app: GatewayApplication,
+    request: Request,
+    scope: anyio.CancelScope,
+) -> None:
+    """Let the scope that is around all of the request end in time."""
+    scope.deadline = anyio.current_time() + seconds
     try:
-        async with limit:
-            await saying
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        tell_untaken(seconds, app, request)
+        await saying
+    except BaseException:
+        if scope.cancel_called and not request.gone:
+            tell_untaken(seconds, app, request)
+        raise
 
 
 def tell_untaken(
@@ -258,11 +254,11 @@ def resumed(first: Any, steps: Work) -> Generator[Any, Any, None]:
     """Go on with a coroutine whose first step waits for ``first``."""
     while True:
         try:
-            yield first
+            value = yield first
         except BaseException as error:
             step = partial(steps.throw, error)
         else:
-            step = partial(steps.send, None)
+            step = partial(steps.send, value)
         try:
             first = step()
         except StopIteration:
@@ -301,27 +297,25 @@ def serve_websocket(
     extensions = scope.get("extensions")
     if extensions and TELLS in extensions:
         return converse(app, websocket, send, extensions[TELLS]["watch"])
-    return beside(websocket.watch(), converse(app, websocket, send, None))
+    return beside(websocket.watch(), converse(app, websocket, send, unwatched))
 
 
 async def converse(
-    app: GatewayApplication,
-    websocket: Websocket,
-    send: Send,
-    watch: Watch | None,
-    scoped: bool = False,
+    app: GatewayApplication, websocket: Websocket, send: Send, watch: Watch
 ) -> None:
     """Have the application serve it, and end what it left open."""
-    task = begin(websocket, watch)
-    if task is None and not scoped:
-        work = converse(app, websocket, send, watch, scoped=True)
-        await in_a_scope(websocket, work, watch)
-        return
+    try:
+        websocket.runs_in = asyncio.current_task()
+    except RuntimeError:  # on trio only a scope can be cancelled
+        if websocket.runs_in is None:
+            await in_a_scope(websocket, converse(app, websocket, send, watch))
+            return
+    watch(websocket.client_left)
     try:
         try:
             response = await app.handle_websocket(websocket)
         except Exception as error:
-            if is_over(websocket, task, error):
+            if is_over(websocket, error):
                 return
             if websocket.accepted:
                 await websocket.close(INTERNAL_ERROR)
@@ -336,12 +330,12 @@ async def converse(
         elif not websocket.closed:
             await reject(response, send)
     except BaseException as error:
-        if not is_over(websocket, task, error):
+        if not is_over(websocket, error):
             raise
     finally:
         if websocket.gone:
-            await absorb(websocket, task)
-        websocket.cancel = None
+            await absorb(websocket)
+        websocket.runs_in = None
 
 
 def may_answer(websocket: Websocket) -> bool:

@@ -25,6 +25,7 @@ from microquart.context import (
     Context,
     Conversation,
     Failures,
+    Way,
     the_context,
 )
 from microquart.exceptions import InternalServerError
@@ -42,8 +43,12 @@ from microquart.signals import (
 )
 from microquart.ways import R, Stages, Step, Ways
 from microquart.wrappers.bodies import Chunk, ResponseBody
-from microquart.wrappers.request import Request
-from microquart.wrappers.response import NotAResponse, Response
+from microquart.wrappers.request import Request, RequestSettings
+from microquart.wrappers.response import (
+    NotAResponse,
+    Response,
+    response_from,
+)
 from microquart.wrappers.websocket import Websocket
 
 
@@ -160,6 +165,16 @@ class StreamInContext(ResponseBody):
 class Pipeline(Ways):
     """An application as far as it answers one request."""
 
+    _settings: RequestSettings
+    _settings_version = -1
+
+    def request_settings(self) -> RequestSettings:
+        """The limits for requests, anew when the configuration changes."""
+        if self._settings_version != self.config.version:
+            self._settings_version = self.config.version
+            self._settings = self._make_request_settings()
+        return self._settings
+
     def request_context(self, request: Request) -> Context:
         """Return a context of the request, to be entered."""
         return self.context_class(self, request)
@@ -172,38 +187,26 @@ class Pipeline(Ways):
 
     def handle_request(self, request: Request) -> Step[Response]:
         """Answer a request; whatever goes wrong, there is a response."""
-        stages = self._requests
-        return self._handle(stages, stages.context(self, request))
+        return self._handle(self._requests, request)
 
     def handle_websocket(self, websocket: Websocket) -> Step[Response | None]:
         """Serve a websocket; a response rejects it."""
-        stages = self._websockets
-        return self._handle(stages, stages.context(self, websocket))
+        return self._handle(self._websockets, websocket)
 
-    async def _handle(self, stages: Stages[R], ctx: Context) -> R:
-        if not self._got_first_request:
-            self._got_first_request = True
-        at_once = stages.enters_at_once and not appcontext_pushed.receivers
-        if at_once:
-            ctx.enter()
-        else:
-            await ctx.push()
+    async def _handle(
+        self, stages: Stages[R], conversation: Conversation
+    ) -> R:
+        ctx = stages.context(self, conversation)
         try:
-            try:
-                if at_once:
-                    self.match_request(ctx, ctx.conversation)
-                full_dispatch = stages.full_dispatch
-                response = await full_dispatch(self, stages, ctx)
-            except Exception as error:
-                if _departed(ctx, error):
-                    raise
-                response = await stages.handle_exception(error)
+            if stages.enters_at_once and not appcontext_pushed.receivers:
+                ctx.enter()
+                self.match_request(ctx, conversation)
+            else:
+                await self._push(ctx)
+            response = await stages.full_dispatch(self, stages, ctx)
         except BaseException as error:
-            if ctx.websocket is not None and ctx.websocket.gone:
-                await self._clean_up(stages, ctx)
-            await self._leave(stages, ctx, error)
-            raise
-        if response is not None and response.is_iterated():
+            response = await self._recover(stages, ctx, error)
+        if response is not None and response.is_iterated:
             leave = partial(self._leave, stages, ctx)
             response.response = StreamInContext(response.response, leave)
         elif stages.leaves_at_once and not ctx.has_an_end():
@@ -211,6 +214,27 @@ class Pipeline(Ways):
         else:
             await self._leave(stages, ctx, None)
         return response
+
+    async def _push(self, ctx: Context) -> None:
+        if not self._got_first_request:
+            self._got_first_request = True
+        await ctx.push()
+
+    async def _recover(
+        self, stages: Stages[R], ctx: Context, error: BaseException
+    ) -> R:
+        """Answer for an error; or leave the context, and raise it."""
+        if not ctx.pushed:
+            raise error
+        try:
+            if not isinstance(error, Exception) or _departed(ctx, error):
+                raise error
+            return await stages.handle_exception(error)
+        except BaseException as failure:
+            if ctx.websocket is not None and ctx.websocket.gone:
+                await self._clean_up(stages, ctx)
+            await self._leave(stages, ctx, failure)
+            raise
 
     async def _clean_up(self, stages: Stages[R], ctx: Context) -> None:
         """Run the hooks after a websocket whose client has gone."""
@@ -256,33 +280,38 @@ class Pipeline(Ways):
     async def _full_dispatch(self, stages: Stages[R], ctx: Context) -> R:
         rule = ctx.conversation.url_rule
         ctx.way = way = stages.ways.get(rule) or self.way_of(ctx)
-        result: Result = None
         try:
-            if stages.started.receivers:
-                await announce(stages.started, self)
-            if way.preprocesses:
-                result = await stages.preprocess(ctx)
-            if result is None:
+            if way.preprocesses or stages.started.receivers:
+                result = await self._after_hooks(stages, ctx, way)
+            else:
                 result = await stages.dispatch(ctx)
         except Exception as error:
             if _departed(ctx, error):
                 raise
             result = await self.handle_user_exception(error)
-        if (
-            way.finalizes
-            or ctx.after_functions is not None
-            or stages.finished.receivers
-            or ctx.opened_session is not None
-            or (
-                ctx.conversation.settings.signs_sessions
-                and self._is_stale(ctx)
-            )
-        ):
+        if way.finalizes or stages.finished.receivers or self._finalizes(ctx):
             return await stages.finalize(result, ctx, False)
         try:
             return stages.make_now(result)
         except NotAResponse as error:
             raise _no_response(ctx, error) from error
+
+    async def _after_hooks(
+        self, stages: Stages[R], ctx: Context, way: Way
+    ) -> Result:
+        """Return what a hook before the view answers, or else the view."""
+        await announce(stages.started, self)
+        if way.preprocesses:
+            result = await stages.preprocess(ctx)
+            if result is not None:
+                return result
+        return await stages.dispatch(ctx)
+
+    def _finalizes(self, ctx: Context) -> bool:
+        """Tell whether a context has something to add to the response."""
+        if ctx.after_functions is not None or ctx.opened_session is not None:
+            return True
+        return ctx.conversation.settings.signs_sessions and self._is_stale(ctx)
 
     def preprocess_request(
         self, request_context: Context | None = None
@@ -421,6 +450,25 @@ class Pipeline(Ways):
         return isinstance(
             interface, SecureCookieSessionInterface
         ) and interface.stale(self, ctx.conversation)
+
+    # -- what becomes a response --
+
+    async def make_response(self, result: Result) -> Response:
+        """Turn what a view returns into a response.
+
+        Raises:
+            NotAResponse: a TypeError: that cannot be.
+        """
+        return self.response_of(result)
+
+    def response_of(self, result: Result) -> Response:
+        """Do what ``make_response`` does; nothing in it waits."""
+        # Nearly every answer of a page, and of an API.
+        if type(result) is str:
+            return self.response_class(result)
+        if type(result) is dict:
+            return self.json.response(result)
+        return response_from(result, self.response_class, self.json.response)
 
     # -- teardown --
 

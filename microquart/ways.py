@@ -45,7 +45,7 @@ WATCHED = frozenset(
         *("teardown_appcontext_funcs", "url_value_preprocessors"),
         *("view_functions", "session_interface", "url_map"),
         *("create_url_adapter", "subdomain_matching", "context_class"),
-        *("request_context", "websocket_context"),
+        *("request_context", "websocket_context", "_got_first_request"),
     }
 )
 # What is gathered, as cached properties.
@@ -79,7 +79,7 @@ class Stages(Generic[R]):
     preprocess_is_theirs: bool
     teardown_is_theirs: bool
 
-    def __init__(self, app: Addressing) -> None:
+    def __init__(self, app: "Ways") -> None:
         # Of the instance, where looking them up costs least.
         self.started = request_started
         self.finished = request_finished
@@ -90,8 +90,10 @@ class Stages(Generic[R]):
         # An interface of the user's is asked in any case.
         self.saves_always = type(interface) is not SecureCookieSessionInterface
         kind = app.context_class
+        # The first request goes the long way, with what there was before it.
         self.enters_at_once = (
-            kind.push is Context.push
+            app._got_first_request
+            and kind.push is Context.push
             and kind.match_request is Context.match_request
             and is_lazy(interface)
         )

@@ -17,7 +17,7 @@ from typing import Any
 
 from microquart.asgi import FieldList
 from microquart.protocol import Peer, Service, Stream
-from microquart.protocol.stream import HTTPStream, http_scope
+from microquart.protocol.stream import Head, HTTPStream, Scopes
 
 NAME = "line/1"  # by which TLS agrees on it (ALPN)
 LONGEST = 4_096  # bytes of a line
@@ -35,6 +35,7 @@ class LineConnection:
         self.service = service
         self.now = now
         self.closed = False
+        self._scopes = Scopes(service, peer)
         self._since = now  # when a line began, or was answered
         self._in, self._out = bytearray(), bytearray()
         self._line = b""  # of the content, as far as it is there
@@ -96,10 +97,14 @@ class LineConnection:
     # -- as a stream sees it --
 
     def respond(
-        self, stream: Stream, status: int, fields: FieldList, more: bool
+        self,
+        stream: Stream,
+        status: int,
+        fields: FieldList,
+        data: bytes,
+        more: bool,
     ) -> None:
-        if not more:
-            self._finish(stream)
+        self.write(stream, data, more)
 
     def write(self, stream: Stream, data: bytes, more: bool) -> None:
         *lines, rest = (self._line + data).split(b"\n")
@@ -155,14 +160,13 @@ class LineConnection:
 
     def _begin(self, word: bytes, text: bytes) -> None:
         self._count += 1
-        self._stream = stream = HTTPStream(self, "POST")
-        fields = [
+        head = Head("POST", path=b"/" + word)
+        head.fields = [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", b"%d" % len(text)),
         ]
-        stream.scope = scope = http_scope(
-            stream, self.peer, "1.1", b"/" + word, b"", fields
-        )
+        self._stream = stream = HTTPStream(self, head.method)
+        stream.scope = scope = self._scopes.http(stream, head)
         # Any: an extension is whatever a server and an application agree on.
         extensions: Any = scope.setdefault("extensions", {})
         extensions["line"] = {"number": self._count}

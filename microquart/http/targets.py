@@ -3,40 +3,21 @@
 RFC 9112, section 3.2 (the four forms of a target), RFC 3986, section 3.2
 (host and port).  Whoever serves a request on either protocol asks here, so a
 malformed host or path never reaches an application.
+
+>>> bool(valid_host(b"[::1]:8000")), bool(valid_host(b"a@b"))
+(True, False)
 """
 
 import re
-from urllib.parse import unquote_to_bytes
 
 # RFC 3986 3.2.2: a registered name (which an IPv4 address is too) or a
 # bracketed IPv6 address, then a port.  User information has no place in it.
-_HOST = re.compile(
-    rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]++|(?:%[0-9A-Fa-f]{2})++)++(?::[0-9]{0,5})?"
+valid_host = re.compile(
+    rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=]++|(?:%[0-9A-Fa-f]{2})++)++"
+    rb"(?::[0-9]{0,5})?"
     rb"|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{0,5})?"
-)
+).fullmatch
 _ABSOLUTE = re.compile(rb"(?i:(https?)://)([^/?#]*)([^#]*)")
-
-
-def valid_host(host: bytes) -> bool:
-    """Return whether this is the host and optional port of an http URL.
-
-    >>> valid_host(b"[::1]:8000"), valid_host(b"a@b"), valid_host(b"a/b")
-    (True, False, False)
-    """
-    return _HOST.fullmatch(host) is not None
-
-
-def decode_path(raw: bytes) -> str:
-    """Return the path as text: percent-decoded, then UTF-8.
-
-    Bytes that are no UTF-8 become U+FFFD; ``raw_path`` still has them.
-
-    >>> decode_path(b"/caf%C3%A9")
-    '/café'
-    """
-    if b"%" in raw:
-        raw = unquote_to_bytes(raw)
-    return raw.decode("utf-8", "replace")
 
 
 def split_target(target: bytes) -> tuple[bytes, bytes, bytes | None] | None:

@@ -12,12 +12,19 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeAlias
 
-from microquart.protocol.gate import PREFACE
 from microquart.protocol.h1 import H1Connection
-from microquart.protocol.h2 import H2Connection
+from microquart.protocol.preface import PREFACE
 from microquart.protocol.stream import Peer, Service, Stream
 
-__all__ = ["PREFACE", "Connection", "Peer", "Service", "Stream", "connect"]
+__all__ = [
+    "PREFACE",
+    "Connection",
+    "Peer",
+    "Service",
+    "Stream",
+    "connect",
+    "make_h2",
+]
 
 
 # The first line of HTTP/1.1, however wrong: it has a target, or a version.
@@ -82,6 +89,17 @@ Connect: TypeAlias = Callable[
 ]
 
 
+def make_h2(peer: Peer, service: Service, now: float) -> Connection:
+    """Make a connection of HTTP/2.
+
+    Its library is imported for the first: it has 1.5 MB, and a server
+    without TLS may never meet a client that speaks it.
+    """
+    from microquart.protocol.h2 import H2Connection
+
+    return H2Connection(peer, service, now)
+
+
 def connect(
     alpn: str | None,
     first: bytes,
@@ -89,7 +107,7 @@ def connect(
     service: Service,
     now: float,
     h1: Factory = H1Connection,
-    h2: Factory = H2Connection,
+    h2: Factory = make_h2,
 ) -> Connection | None:
     """Return the connection that speaks what the peer does; None: not yet.
 

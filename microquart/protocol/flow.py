@@ -73,6 +73,9 @@ class Sender:
     ) -> None:
         self._h2 = h2
         self._limit = limits.send_unsent
+        self._limit_of_all = limits.h2_send_unsent
+        self._unsent = 0  # bytes, of all streams
+        self._blocked: dict[Flow, None] = {}
         # Each DATA frame may be answered with two small WINDOW_UPDATEs.
         self._idle = budgets.idle
         self._small = Bucket(limits.h2_idle_frame_budget, "small frames", now)
@@ -89,8 +92,11 @@ class Sender:
         if not flow.unsent:
             flow.leaving = Pace(now)
         flow.unsent += data
+        self._unsent += len(data)
         self.push(flow, now)
-        flow.stream.blocked = len(flow.unsent) >= self._limit
+        if self._is_full(flow):
+            flow.stream.blocked = True
+            self._blocked[flow] = None
 
     def trail(self, flow: Flow, fields: FieldList) -> None:
         """End the stream with a trailer section, after what is unsent."""
@@ -117,6 +123,7 @@ class Sender:
                 continue  # its own window, or time, brings it back
             data = bytes(flow.unsent[:room])
             del flow.unsent[:room]
+            self._unsent -= len(data)
             flow.leaving.move(len(data), now)
             flow.leaving.wait(now)
             self._frame(flow, data)
@@ -125,16 +132,16 @@ class Sender:
                 turns.append(flow)
             elif flow.trailers is not None:
                 self._end(flow)
-            if flow.stream.blocked and len(flow.unsent) <= self._limit // 2:
-                self._unblock(flow.stream)
+        if self._blocked:
+            self._unblock()
 
     def forget(self, flow: Flow) -> None:
         """The stream has ended, one way or another."""
         if flow.queued:
             self._turns.remove(flow)
+        self._unsent -= len(flow.unsent)
         flow.unsent.clear()
-        if flow.stream.blocked:
-            self._unblock(flow.stream)
+        self._unblock()
 
     # -- inside --
 
@@ -160,9 +167,26 @@ class Sender:
             room >= SMALL or room >= len(flow.unsent) or self._small.take(now)
         )
 
-    def _unblock(self, stream: Stream) -> None:
-        stream.blocked = False
-        self._wake(stream)
+    def _is_full(self, flow: Flow) -> bool:
+        size = len(flow.unsent)
+        return size >= self._limit or (
+            size > 0 and self._unsent >= self._limit_of_all
+        )
+
+    def _has_room(self, flow: Flow) -> bool:
+        """Whether a stream may go on: half its limit is free, and half of
+        that of all, or it has nothing more there."""
+        size = len(flow.unsent)
+        return size <= self._limit // 2 and (
+            not size or self._unsent <= self._limit_of_all // 2
+        )
+
+    def _unblock(self) -> None:
+        """Let those go on for whom there is room again."""
+        for flow in [each for each in self._blocked if self._has_room(each)]:
+            del self._blocked[flow]
+            flow.stream.blocked = False
+            self._wake(flow.stream)
 
     def _frame(self, flow: Flow, data: bytes) -> None:
         if not flow.unsent:

@@ -36,8 +36,7 @@ from microquart.protocol.frames import (
     Budgets,
 )
 from microquart.protocol.limits import Limits
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113, 3.4
+from microquart.protocol.preface import PREFACE
 
 # Streams that we have reset, and whose data may still be on the wire.
 _BURIED = 1024

@@ -11,8 +11,8 @@ Responses are written here, since all that h11 would check of them has been
 checked by the stream (docs/decisions/0001-responses-by-hand.md).
 
 Each cut is a method named in ``self._read``: head, content, chunk line,
-chunk data, trailers; ``_nothing`` when the request is whole, ``_discard``
-when what still comes is not wanted.
+chunk data, trailers; ``_discard`` when what still comes is not wanted.  What
+follows a request that is whole is not cut before its answer is done.
 """
 
 import re
@@ -25,7 +25,7 @@ import h11
 from microquart.asgi import FieldList
 from microquart.http.errors import ProtocolError
 from microquart.protocol.h1_head import (
-    Head,
+    H1Head,
     check_head,
     check_unfinished,
     has_bare_lf,
@@ -36,11 +36,11 @@ from microquart.protocol.pace import Pace
 from microquart.protocol.stream import (
     HTTPStream,
     Peer,
+    Scopes,
     Service,
     Stream,
-    http_scope,
 )
-from microquart.protocol.ws import WebSocketStream, websocket_scope
+from microquart.protocol.ws import WebSocketStream
 from microquart.protocol.ws_handshake import Handshake, read_handshake
 
 # RFC 9112 7.1: size, extensions; 16 digits are all that a length can have.
@@ -105,14 +105,15 @@ class H1Connection:
         "_extensions",
         "_h11",
         "_last",
+        "_left",
         "_length",
         "_old",
         "_opened",
         "_output",
         "_pace",
         "_read",
-        "_requests",
         "_said_close",
+        "_scopes",
         "_since",
         "_stream",
         "_switched",
@@ -140,6 +141,7 @@ class H1Connection:
         self.closing = False  # send EOF after the output, then linger
         self.closed = False
         self.stopping = False
+        self._scopes = Scopes(service, peer)
         self._stream: Stream | None = None
         self._read: Callable[[], bool] = self._head
         self._buffer = bytearray()
@@ -149,7 +151,8 @@ class H1Connection:
         self._length = 0  # of the content or chunk at hand, still to come
         self._extensions = 0  # bytes of chunk extensions so far
         self._discarded = 0  # bytes of content that nobody wanted
-        self._requests = 0
+        # Requests until it closes; below zero: without end.
+        self._left = self.limits.max_requests_per_connection or -1
         self._whole = False  # the request at hand is complete
         self._expecting = False  # its client waits for 100 Continue
         self._old = False  # it is HTTP/1.0: no chunks, no keep-alive
@@ -167,10 +170,8 @@ class H1Connection:
 
     def make_h11(self) -> Parser:
         """Make what reads one request (a seam: another library may)."""
-        return h11.Connection(
-            h11.SERVER,
-            max_incomplete_event_size=self.limits.max_header_bytes * 2,
-        )
+        # The second: how large an incomplete event may be.
+        return h11.Connection(h11.SERVER, 2 * self.limits.max_header_bytes)
 
     def make_websocket(self, handshake: Handshake) -> WebSocketStream:
         """Make the stream of a WebSocket (a seam, as above)."""
@@ -186,8 +187,6 @@ class H1Connection:
             self._stream.receive(data)
             self._pause()
             return
-        if self._waiting in ("idle", "stop"):
-            self._wait_for("head")
         self._buffer += data
         self._parse()
 
@@ -201,25 +200,18 @@ class H1Connection:
         self._output.clear()
 
     def data_to_send(self) -> bytes:
-        output = self._output
-        if not output:
-            return b""
-        data = output[0] if len(output) == 1 else b"".join(output)
-        output.clear()
+        data = b"".join(self._output)
+        self._output.clear()
         if self.paused:
             self._pause()
         return data
 
     def opened(self) -> list[Stream]:
-        opened = self._opened
-        if opened:
-            self._opened = []
+        opened, self._opened = self._opened, []
         return opened
 
     def woken(self) -> list[Stream]:
-        woken = self._woken
-        if woken:
-            self._woken = []
+        woken, self._woken = self._woken, []
         return woken
 
     @property
@@ -275,19 +267,22 @@ class H1Connection:
     # -- as a stream sees it --
 
     def respond(
-        self, stream: Stream, status: int, fields: FieldList, more: bool
+        self,
+        stream: Stream,
+        status: int,
+        fields: FieldList,
+        data: bytes,
+        more: bool,
     ) -> None:
-        if stream.chunked:
-            self._chunked = not self._old
-            if self._chunked:
-                fields.append(_CHUNKED)
-        if self._must_close(stream):
+        if stream.chunked and not self._old:
+            self._chunked = True
+            fields.append(_CHUNKED)
+        if self._last or stream.close or not (self._whole or self._is_near()):
             self._last = self._said_close = True
             fields.append(_CLOSE)
         self._begun = True
         self._write_head(status, fields)
-        if not more:
-            self._finish()
+        self.write(stream, data, more)
 
     def inform(self, stream: Stream, status: int, fields: FieldList) -> None:
         # RFC 9110 15.2: an HTTP/1.0 client does not know interim responses.
@@ -295,25 +290,22 @@ class H1Connection:
             self._write_head(status, fields)
         if status == 101:
             self._switched = self._begun = True
-            self._parse()  # what came too early has waited
+            self._tunnel(stream)  # what came too early has waited
 
     def write(self, stream: Stream, data: bytes, more: bool) -> None:
-        if not self._chunked:
-            if data:
-                self._output.append(data)
-        elif data:
-            self._output += (b"%x\r\n" % len(data), data, b"\r\n")
+        if self._chunked:
+            self._write_chunk(data, more)
+        else:
+            self._output.append(data)
         if not more:
-            if self._chunked:
-                self._output.append(_LAST_CHUNK)
-            self._finish()
+            self._finish(stream)
 
     def trail(self, stream: HTTPStream, fields: FieldList) -> None:
         # Only chunks can carry trailers (RFC 9112, 7.1.2).
         if self._chunked:
             lines = [b"%b: %b\r\n" % line for line in fields]
             self._output += (b"0\r\n", *lines, b"\r\n")
-        self._finish()
+        self._finish(stream)
 
     def wanted(self, stream: HTTPStream) -> None:
         if self._whole:
@@ -344,9 +336,10 @@ class H1Connection:
     # -- inside: reading --
 
     def _parse(self) -> None:
-        while self._buffer and self._read():
+        while self._buffer and not self._whole and self._read():
             pass
-        self._pause()
+        if self._buffer or self.paused:
+            self._pause()
 
     def _pause(self) -> None:
         limit = self.limits.body_unread
@@ -381,56 +374,45 @@ class H1Connection:
         try:
             if end < 4:
                 check_unfinished(buffer, self.limits)
+                if self._waiting in ("idle", "stop"):
+                    self._wait_for("head")
                 return False
             head = bytes(buffer[:end])
             del buffer[:end]
             check_head(head, self.limits)
             self._h11 = self.make_h11()
             self._h11.receive_data(head)
-            request = self._h11.next_event()
-            assert isinstance(request, h11.Request)
-            self._open(read_head(request))
+            self._open(read_head(self._h11.next_event()))
         except (ProtocolError, h11.RemoteProtocolError) as error:
             self._refuse(error)
             return False
         return True
 
-    def _open(self, head: Head) -> None:
+    def _open(self, head: H1Head) -> None:
         """Open the stream of a request, and see to its content."""
-        self._requests += 1
-        self._old = head.version == "1.0"
-        self._expecting = head.expects_continue
-        self._length = head.length
-        if (
-            head.close
-            or self._requests == self.limits.max_requests_per_connection
-        ):
+        self._left -= 1
+        if head.close or not self._left:
             self._last = True
-        if head.websocket and self._upgrade(head):
+            self._old = head.version == "1.0"
+        if head.websocket and head.upgrade and self._upgrade(head):
             return
         self._stream = stream = HTTPStream(self, head.method)
-        stream.scope = http_scope(
-            stream,
-            self.peer,
-            head.version,
-            head.path,
-            head.query,
-            head.fields,
-        )
-        self._wait_for("")
+        stream.scope = self._scopes.http(stream, head)
         self._opened.append(stream)
-        if head.chunked:
-            self._extensions = 0
-            self._read = self._chunk_line
-        elif head.length:
-            self._read = self._content
+        self._waiting = ""
+        if head.chunked or head.length:
+            self._expect_content(head)
         else:
-            self._h11.next_event()  # EndOfMessage: there is no content
-            self._read = self._nothing
-            self._whole = True
-            stream.complete()
+            self._h11.next_event()  # EndOfMessage
+            self._whole = stream.whole = True
 
-    def _upgrade(self, head: Head) -> bool:
+    def _expect_content(self, head: H1Head) -> None:
+        self._expecting = head.expects_continue
+        self._length = head.length
+        self._extensions = 0
+        self._read = self._chunk_line if head.chunked else self._content
+
+    def _upgrade(self, head: H1Head) -> bool:
         """Open a WebSocket, if the head is its handshake (RFC 6455, 4.2)."""
         if not (self.service.websockets and head.method == "GET"):
             return False
@@ -438,21 +420,20 @@ class H1Connection:
         if head.length or head.chunked:
             raise ProtocolError("the handshake of a WebSocket has no content")
         self._stream = stream = self.make_websocket(handshake)
-        stream.scope = websocket_scope(
-            stream, self.peer, "1.1", head.path, head.query, head.fields
+        stream.scope = self._scopes.websocket(
+            stream, head, handshake.subprotocols
         )
         self._wait_for("websocket")
         self._opened.append(stream)
         self._h11.next_event()  # EndOfMessage
-        self._read = self._tunnel
         self._whole = True
         return True
 
-    def _tunnel(self) -> bool:
-        """Pass the bytes of a WebSocket on, once it is accepted."""
-        if self._switched and self._stream is not None:
-            self._stream.receive(self._cut(len(self._buffer)))
-        return False
+    def _tunnel(self, stream: Stream) -> None:
+        """Pass on what came before the WebSocket was accepted."""
+        if self._buffer:
+            stream.receive(self._cut(len(self._buffer)))
+        self._pause()
 
     def _content(self) -> bool:
         data = self._cut(self._length)
@@ -532,10 +513,6 @@ class H1Connection:
             return True
         return False
 
-    def _nothing(self) -> bool:
-        """The request is whole: what follows waits for its answer."""
-        return False
-
     def _discard(self) -> bool:
         """Drop what is not wanted, within the limit."""
         self._discarded += len(self._buffer)
@@ -575,15 +552,16 @@ class H1Connection:
         if self._pace is not None:
             self._pace.move(len(data), self.now)
         stream.receive(data)
+        self._pause()
 
     def _complete(self) -> None:
         """The request is whole."""
         stream = self._stream
         assert stream is not None
-        self._read = self._nothing
         self._whole = True
         self._pace = None
         if stream.state == "done":
+            self._discarded = 0
             self._next()
             return
         stream.complete()
@@ -606,66 +584,69 @@ class H1Connection:
         lines = [b"%b: %b\r\n" % field for field in fields]
         self._output += (line, *lines, b"\r\n")
 
-    def _must_close(self, stream: Stream) -> bool:
-        """Whether the connection cannot go on after this response."""
-        if self._last or stream.close:
-            return True
-        if self._whole:
-            return False
-        # The client may send its content now, or never; or so much of it
-        # that reading it is not worth the connection.
-        return (
-            self._expecting
-            or self._length - len(self._buffer) > self.limits.linger_bytes
-        )
+    def _write_chunk(self, data: bytes, more: bool) -> None:
+        if data:
+            self._output += (b"%x\r\n" % len(data), data, b"\r\n")
+        if not more:
+            self._output.append(_LAST_CHUNK)
 
-    def _finish(self) -> None:
+    def _is_near(self) -> bool:
+        """Whether the end of the request is soon here.
+
+        The client may send its content now, or never; or so much of it that
+        reading it is not worth the connection.
+        """
+        missing = self._length - len(self._buffer)
+        return not self._expecting and missing <= self.limits.linger_bytes
+
+    def _finish(self, stream: Stream) -> None:
         """The response is whole."""
-        stream = self._stream
-        assert stream is not None
         self._woken.append(stream)
-        if self._switched:
+        if self._whole and not self._switched:
+            self._next()
+        elif self._switched:
             # RFC 6455 7.1.1: the server closes first.  Over TLS it cannot
             # close one half, and a client would wait for us to linger.
             if self.peer.secure or stream.agreed:
                 self.closed = True
             else:
                 self._linger()
-        elif self._whole:
-            self._next()
-        elif self._last:
-            self._linger()
         else:
-            # The rest of the content keeps the connection in step.
+            # What nobody will take would keep reading paused.
             self._discarded = stream.drop()
-            self._wait_for("linger")
+            if self._last:
+                self._linger()
+            else:
+                # The rest of the content keeps the connection in step.
+                self._wait_for("linger")
 
     def _next(self) -> None:
         """Both halves are whole: go on with the next request, or close."""
         self._stream = None
         del self._h11
-        if self._said_close:
-            if self._buffer:
-                self._linger()
-            else:
-                self.closed = True
-            return
-        if self._eof and not self._buffer:
-            self.closed = True
+        if self._said_close or (self._eof and not self._buffer):
+            self._part()
             return
         self._read = self._head
         self._whole = self._begun = self._chunked = False
-        self._length = self._discarded = 0
         if self._buffer:
             self._wait_for("head")
             self._parse()
         else:
             self._wait_for("stop" if self.stopping else "idle")
 
+    def _part(self) -> None:
+        """Close; but what the peer has sent is read first."""
+        if self._buffer:
+            self._linger()
+        else:
+            self.closed = True
+
     def _linger(self) -> None:
         """Send no more, and read a while: an early close would destroy what
         was sent last, if the client still sends (RFC 9112, section 9.6)."""
         self.closing = True
+        self._whole = False
         self._read = self._discard
         self._wait_for("linger")
         self._discard()

@@ -7,14 +7,14 @@ request smuggling lives on (RFC 9112, sections 6.3 and 11.2).
 """
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import h11
 
-from microquart.asgi import FieldList
 from microquart.http.errors import ProtocolError
 from microquart.http.targets import split_target, valid_host
 from microquart.protocol.limits import Limits
+from microquart.protocol.stream import Head
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _FIELD = rb"%b:[\t\x20-\x7e\x80-\xff]*+" % _TOKEN
@@ -34,19 +34,34 @@ has_bare_lf = re.compile(rb"(?<!\r)\n").search
 valid_trailers = re.compile(rb"(?:%b\r\n)*+\r\n" % _FIELD).fullmatch
 
 
-class Head(NamedTuple):
-    """What a request asks for."""
+# The fields that say something to the server itself.
+_READ_BY_US = frozenset(
+    [
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"host",
+        b"transfer-encoding",
+        b"upgrade",
+    ]
+)
 
-    method: str
-    version: str  # "1.0" or "1.1"
-    path: bytes
-    query: bytes
-    fields: FieldList
-    length: int  # of the content; 0 if it is chunked or there is none
-    chunked: bool
-    close: bool  # no request comes after it
-    expects_continue: bool
-    websocket: bool  # it asks for an upgrade to that
+
+@dataclass(slots=True)
+class H1Head(Head):
+    """What an HTTP/1.1 request asks for, and of the connection."""
+
+    host: bytes | None = None
+    length: int = 0
+    """Of the content; 0 if it is chunked or there is none."""
+    chunked: bool = False
+    close: bool = False
+    """No request comes after it."""
+    expects_continue: bool = False
+    upgrade: bool = False
+    """The field that says to what is for this connection."""
+    websocket: bool = False
+    """It says: to a WebSocket."""
 
 
 def check_unfinished(head: bytearray, limits: Limits) -> None:
@@ -86,61 +101,66 @@ def check_head(head: bytes, limits: Limits) -> None:
         )
 
 
-def read_head(request: h11.Request) -> Head:
-    """Return what a request asks for.
+def read_head(request: object) -> H1Head:
+    """Return what a request asks for; ``request`` is h11's event.
 
     Raises:
         ProtocolError: it is well-formed, and cannot be served.
     """
-    method = request.method.decode("ascii")
-    version = request.http_version.decode("ascii")
-    fields = [
-        (name.lower(), value) for name, value in request.headers.raw_items()
-    ]
-    host = None
-    length = 0
-    close = version == "1.0"
-    chunked = expects = upgrade = websocket = False
-    for name, value in fields:
-        match name:
-            case b"host":
-                host = value
-            case b"content-length":
-                length = int(value)
-            case b"transfer-encoding":
-                _check_coding(value, version)
-                chunked = True
-            case b"connection":
-                options = {*map(bytes.strip, value.lower().split(b","))}
-                close = close or b"close" in options
-                upgrade = upgrade or b"upgrade" in options
-            case b"expect":
-                if value.lower() != b"100-continue":
-                    raise ProtocolError("the expectation is unknown", 417)
-                expects = version != "1.0"
-            case b"upgrade":
-                websocket = value.lower() == b"websocket"
-    path, query, authority = _target(method, request.target)
-    if authority is not None:
-        # RFC 9112 3.2.2: that of the target replaces Host.
-        host = authority
-        fields = [line for line in fields if line[0] != b"host"]
-        fields.insert(0, (b"host", authority))
-    if host and not valid_host(host):
+    assert isinstance(request, h11.Request)
+    head = H1Head(request.method.decode(), request.http_version.decode())
+    head.close = head.version == "1.0"
+    lines = request.headers.raw_items()
+    head.fields = [(name.lower(), value) for name, value in lines]
+    for name, value in head.fields:
+        if name in _READ_BY_US:
+            _read_field(head, name, value)
+    _read_target(head, request.target)
+    if head.host and not valid_host(head.host):
         raise ProtocolError("Host is malformed (RFC 9112, 3.2)")
-    return Head(
-        method,
-        version,
-        path,
-        query,
-        fields,
-        length,
-        chunked,
-        close,
-        expects,
-        # RFC 6455 4.2.1; HTTP/1.0 knows no upgrade (RFC 9110, 7.8).
-        websocket and upgrade and version != "1.0",
-    )
+    return head
+
+
+def _read_field(head: H1Head, name: bytes, value: bytes) -> None:
+    match name:
+        case b"host":
+            head.host = value
+        case b"content-length":
+            head.length = int(value)
+        case b"transfer-encoding":
+            _check_coding(value, head.version)
+            head.chunked = True
+        case b"connection":
+            options = {*map(bytes.strip, value.lower().split(b","))}
+            head.close = head.close or b"close" in options
+            # HTTP/1.0 knows no upgrade (RFC 9110, 7.8).
+            if b"upgrade" in options and head.version != "1.0":
+                head.upgrade = True
+        case b"expect":
+            if value.lower() != b"100-continue":
+                raise ProtocolError("the expectation is unknown", 417)
+            head.expects_continue = head.version != "1.0"
+        case b"upgrade":
+            head.websocket = value.lower() == b"websocket"
+
+
+def _read_target(head: H1Head, target: bytes) -> None:
+    if target[:1] == b"/" and head.method != "CONNECT" and b"#" not in target:
+        head.path, _, head.query = target.partition(b"?")
+        return
+    if head.method == "CONNECT":
+        raise ProtocolError("CONNECT is not implemented", 501)
+    if head.method == "OPTIONS" and target == b"*":
+        head.path = target
+        return
+    parts = split_target(target)
+    if parts is None:
+        raise ProtocolError("the target is malformed (RFC 9112, 3.2)")
+    head.path, head.query, head.host = parts
+    if head.host is not None:
+        # RFC 9112 3.2.2: that of the target replaces Host.
+        head.fields = [line for line in head.fields if line[0] != b"host"]
+        head.fields.insert(0, (b"host", head.host))
 
 
 def _check_size(line: int, size: int, limits: Limits) -> None:
@@ -160,17 +180,6 @@ def _check_coding(value: bytes, version: str) -> None:
         raise ProtocolError("HTTP/1.0 has no transfer coding")
     if value.lower() != b"chunked":
         raise ProtocolError("the transfer coding is unknown", 501)
-
-
-def _target(method: str, target: bytes) -> tuple[bytes, bytes, bytes | None]:
-    if method == "CONNECT":
-        raise ProtocolError("CONNECT is not implemented", 501)
-    if method == "OPTIONS" and target == b"*":
-        return b"*", b"", None
-    parts = split_target(target)
-    if parts is None:
-        raise ProtocolError("the target is malformed (RFC 9112, 3.2)")
-    return parts
 
 
 def _explain(head: bytes) -> ProtocolError:

@@ -26,7 +26,7 @@ from microquart.protocol.compression import Decoder, Encoder
 from microquart.protocol.flow import Flow, Sender, is_starved, is_stuck
 from microquart.protocol.gate import Gate
 from microquart.protocol.h2_head import (
-    Head,
+    H2Head,
     cannot_be_served,
     check_trailers,
     malformed,
@@ -36,11 +36,11 @@ from microquart.protocol.pace import Pace
 from microquart.protocol.stream import (
     HTTPStream,
     Peer,
+    Scopes,
     Service,
     Stream,
-    http_scope,
 )
-from microquart.protocol.ws import WebSocketStream, websocket_scope
+from microquart.protocol.ws import WebSocketStream
 from microquart.protocol.ws_handshake import Handshake, read_handshake
 
 # Our encoder's table, whatever the peer would keep: hpack searches it in
@@ -63,6 +63,7 @@ class H2Connection:
         self.now = now
         self.closing = False  # send EOF after the output, then linger
         self.closed = False
+        self._scopes = Scopes(service, peer)
         self.h2 = self.make_h2()
         self._decoder = Decoder(2 * limits.h2_max_header_list)
         self._announce()
@@ -211,14 +212,22 @@ class H2Connection:
     # -- as a stream sees it --
 
     def respond(
-        self, stream: Stream, status: int, fields: FieldList, more: bool
+        self,
+        stream: Stream,
+        status: int,
+        fields: FieldList,
+        data: bytes,
+        more: bool,
     ) -> None:
         flow = self._flows[stream.number]
         head = [(b":status", b"%d" % status)]
         head += [line for line in fields if line[0] != b"upgrade"]
-        flow.last = not more
-        self.h2.send_headers(stream.number, head, not more)
-        if not more:
+        last = not (data or more)
+        self.h2.send_headers(stream.number, head, last)
+        if data:
+            self.write(stream, data, more)
+        elif last:
+            flow.last = True
             self._finished(flow)
 
     def inform(self, stream: Stream, status: int, fields: FieldList) -> None:
@@ -375,24 +384,22 @@ class H2Connection:
         if not ended:
             self._reset_number(number, ended, ErrorCodes.NO_ERROR)
 
-    def _make_stream(self, number: int, head: Head) -> Stream:
+    def _make_stream(self, number: int, head: H2Head) -> Stream:
         if head.protocol is None:
-            stream = HTTPStream(self, head.method, number)
-            stream.scope = http_scope(
-                stream, self.peer, "2", head.path, head.query, head.fields
-            )
+            stream = HTTPStream(self, head.method, number=number)
+            stream.scope = self._scopes.http(stream, head)
             return stream
         if head.protocol != b"websocket" or not self.service.websockets:
             # RFC 8441 3
             raise cannot_be_served(501, "no such protocol")
         handshake = read_handshake(head.fields, keyed=False)
         socket = self.make_websocket(number, handshake)
-        socket.scope = websocket_scope(
-            socket, self.peer, "2", head.path, head.query, head.fields
+        socket.scope = self._scopes.websocket(
+            socket, head, handshake.subprotocols
         )
         return socket
 
-    def _open(self, number: int, head: Head, stream: Stream) -> None:
+    def _open(self, number: int, head: H2Head, stream: Stream) -> None:
         self._flows[number] = flow = Flow(number, stream)
         flow.remaining = head.length
         flow.expects_continue = head.expects_continue

@@ -9,6 +9,7 @@ world behind (section 10.3).
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from h2.errors import ErrorCodes
@@ -17,6 +18,7 @@ from microquart.asgi import FieldList
 from microquart.http.errors import ProtocolError
 from microquart.http.targets import split_target, valid_host
 from microquart.protocol.limits import Limits
+from microquart.protocol.stream import Head
 
 # RFC 9113 8.2.1, a little stricter where RFC 9110 5.1 and 5.5 are: a name is
 # a token without upper case (after the colon of a pseudo-field), a value has
@@ -52,19 +54,19 @@ _READ_BY_US = _CONNECTION_SPECIFIC | {
 _COLON = ord(":")
 
 
-class Head(NamedTuple):
-    """What a request asks for.
+@dataclass(slots=True)
+class H2Head(Head):
+    """What an HTTP/2 request asks for.
 
     ``fields`` begin with ``host``; the crumbs of a cookie are one again.
     """
 
-    method: str
-    path: bytes
-    query: bytes
-    fields: FieldList
-    length: int | None  # of the content, if it was announced
-    protocol: bytes | None  # of an extended CONNECT (RFC 8441)
-    expects_continue: bool
+    version: str = "2"
+    length: int | None = None
+    """Of the content, if it was announced."""
+    protocol: bytes | None = None
+    """Of an extended CONNECT (RFC 8441)."""
+    expects_continue: bool = False
 
 
 class _Known(NamedTuple):
@@ -75,7 +77,7 @@ class _Known(NamedTuple):
     expects_continue: bool
 
 
-def read_head(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> Head:
+def read_head(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> H2Head:
     """Return what a request asks for.
 
     Raises:
@@ -108,14 +110,14 @@ def read_head(fields: Sequence[tuple[bytes, bytes]], limits: Limits) -> Head:
         raise malformed(":method is no token")
     protocol = pseudo.get(b":protocol")
     path, query = _target(method, protocol, pseudo, limits)
-    return Head(
-        method.decode("ascii"),
-        path,
-        query,
-        regular,
-        known.length,
-        protocol,
-        known.expects_continue,
+    return H2Head(
+        method=method.decode("ascii"),
+        path=path,
+        query=query,
+        fields=regular,
+        length=known.length,
+        protocol=protocol,
+        expects_continue=known.expects_continue,
     )
 
 

@@ -1,18 +1,26 @@
 """Every number that the core enforces, with its unit and its reason.
 
-``None`` turns a limit off where the type allows it.  The server's settings
-take these over by name, so each is an option of the command line too.
+``None`` turns a limit off.  The server's settings take these over by name, so
+each is an option of the command line too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, get_args
 
 KIB = 1024
 SECONDS = 1.0
+
+# What None means where a number is needed: the largest one that HTTP/2 can
+# announce and an event loop takes.
+ENDLESS = 2**31 - 1
+FOREVER = ENDLESS * SECONDS  # 68 years
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one connection may cost, in bytes, seconds and counts."""
+
+    ENDS: ClassVar[dict[str, Any]] = {}  # by names, what None means there
 
     # -- the head of a request --
     # From the accept, or the first byte of a later request, to the end of the
@@ -49,7 +57,8 @@ class Limits:
     # the client counts as gone.
     half_close_timeout: float = 0.3 * SECONDS
     # After an early answer the rest of the body is read and dropped, so that
-    # a client that still sends gets to see the answer.
+    # a client that still sends gets to see the answer.  The timeout is also
+    # what a peer gets to say TLS's goodbye, once it has all.
     linger_bytes: int = 256 * KIB
     linger_timeout: float = 2 * SECONDS
     # A stopping server keeps idle connections for so long, for the request
@@ -65,6 +74,7 @@ class Limits:
     h2_reset_budget: tuple[int, float] = (100, 20)  # at once, a second
     h2_error_budget: tuple[int, float] = (20, 1)
     h2_idle_frame_budget: tuple[int, float] = (1_000, 100)
+    h2_send_unsent: int = 256 * KIB  # of all streams; beyond it send() waits
     h2_control_queue: int = 256  # frames unsent; then reading stops
 
     # -- WebSocket --
@@ -76,3 +86,41 @@ class Limits:
     ws_close_timeout: float = 10 * SECONDS  # for the peer's close frame
     ws_unread: int = 64 * KIB  # bytes of whole messages nobody has taken
     ws_compression: bool = True  # permessage-deflate, if the client offers it
+
+    def __post_init__(self) -> None:
+        put_ends(self, self.ENDS)
+
+
+def put_ends(settings: object, ends: dict[str, Any]) -> None:
+    """Let None be what nothing reaches, where the code wants a number.
+
+    >>> Limits(max_fields=None).max_fields == ENDLESS
+    True
+    """
+    for name, end in ends.items():
+        if getattr(settings, name) is None:
+            object.__setattr__(settings, name, end)
+
+
+def end_of(default: object) -> Any:
+    """Return what a number of this kind, or each of several, never reaches."""
+    match default:
+        case float():
+            return FOREVER
+        case int():
+            return ENDLESS
+    return ENDLESS, FOREVER  # a budget: at once, a second
+
+
+# These are no limits by themselves, or waits of ours that have to end.
+_NEEDED = {
+    "half_close_timeout",
+    "rate_grace",
+    "stop_linger",
+    "ws_compression",
+}
+Limits.ENDS.update(
+    (each.name, end_of(each.default))
+    for each in fields(Limits)
+    if each.name not in _NEEDED and type(None) not in get_args(each.type)
+)

@@ -15,7 +15,8 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, NoReturn, Protocol, TypeAlias
+from urllib.parse import unquote
 
 from microquart.asgi import (
     Address,
@@ -29,9 +30,9 @@ from microquart.asgi import (
     SendMessage,
     StreamScope,
     TLSExtension,
+    WebSocketScope,
 )
 from microquart.http.errors import ClientDisconnected, UnexpectedMessage
-from microquart.http.targets import decode_path
 from microquart.protocol.limits import Limits
 
 # RFC 9110 5.1 and 5.5: what an application may put into a field line.
@@ -85,6 +86,17 @@ class Service:
         self.refused[what] += 1
 
 
+@dataclass(slots=True)
+class Head:
+    """What a request asks for; a protocol's own knows more."""
+
+    method: str = "GET"
+    version: str = "1.1"
+    path: bytes = b"/"  # as it came, without root_path
+    query: bytes = b""
+    fields: FieldList = field(default_factory=list)
+
+
 class Transport(Protocol):
     """What a stream asks of the connection that carries it."""
 
@@ -92,9 +104,15 @@ class Transport(Protocol):
     now: float
 
     def respond(
-        self, stream: "Stream", status: int, fields: FieldList, more: bool
+        self,
+        stream: "Stream",
+        status: int,
+        fields: FieldList,
+        data: bytes,
+        more: bool,
     ) -> None:
-        """Send the head of the final response; more: content follows."""
+        """Send the final response: its head, and its content or, if there is
+        more, the first of it."""
 
     def inform(self, stream: "Stream", status: int, fields: FieldList) -> None:
         """Send an interim response (1xx)."""
@@ -121,37 +139,32 @@ class Transport(Protocol):
         """The application has returned."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Stream:
     """What HTTP requests and WebSockets have in common, as a shell sees it."""
 
-    __slots__ = (
-        "_gone_callbacks",
-        "blocked",
-        "close",
-        "connection",
-        "gone",
-        "number",
-        "scope",
-        "sent",
-        "state",
-        "status",
-        "unread",
-    )
-
     ORDER: ClassVar[dict[tuple[str, str], str]]
 
-    def __init__(self, connection: Transport, number: int = 0) -> None:
-        self.connection = connection
-        self.number = number  # HTTP/2's stream identifier, else 0
-        self.state = "waiting"
-        self.status = 0  # of the response, once it is known
-        self.sent = 0  # bytes of content
-        self.blocked = False  # the peer cannot take more yet
-        self.gone = False  # the peer left before the end
-        self.unread = 0  # bytes that the application has not taken
-        self.close = False  # the application wants the connection closed
-        self._gone_callbacks: list[Callable[..., object]] = []
-        self.scope: StreamScope
+    connection: Transport
+    number: int = field(default=0, kw_only=True)
+    """HTTP/2's stream identifier, else 0."""
+    scope: StreamScope = field(init=False)
+    state: str = field(default="waiting", init=False)
+    status: int = field(default=0, init=False)
+    """Of the response, once it is known."""
+    sent: int = field(default=0, init=False)
+    """Bytes of content."""
+    unread: int = field(default=0, init=False)
+    """Bytes that the application has not taken."""
+    blocked: bool = field(default=False, init=False)
+    """The peer cannot take more yet."""
+    gone: bool = field(default=False, init=False)
+    """The peer left before the end."""
+    close: bool = field(default=False, init=False)
+    """The application wants the connection closed."""
+    _gone_callbacks: list[Callable[..., object]] = field(
+        default_factory=list, init=False
+    )
 
     # -- as a shell sees it --
 
@@ -159,8 +172,10 @@ class Stream:
         """Return the next message for the application; None: not yet."""
         raise NotImplementedError
 
-    def send(self, message: SendMessage) -> None:
+    def send(self, message: SendMessage) -> int | None:
         """Take a message from the application and send what it says.
+
+        Return the bytes of content; None: it leaves with the next one.
 
         Raises:
             UnexpectedMessage: it is out of order or malformed.
@@ -232,7 +247,8 @@ class Stream:
 
     # -- inside --
 
-    def _advance(self, kind: str) -> None:
+    def _advance(self, kind: str, more: bool = False) -> None:
+        kind += "+" if more else ""
         try:
             self.state = self.ORDER[self.state, kind]
         except KeyError:
@@ -247,16 +263,9 @@ class Stream:
         )
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class HTTPStream(Stream):
     """A request and its response."""
-
-    __slots__ = (
-        "_complete",
-        "_fields",
-        "_inbox",
-        "_remaining",
-        "method",
-    )
 
     # "+" marks a message that promises another one of its kind, or, at the
     # start, that trailers will follow the content.
@@ -272,17 +281,15 @@ class HTTPStream(Stream):
         ("trailing", "http.response.trailers"): "done",
     }
 
-    def __init__(
-        self, connection: Transport, method: str, number: int = 0
-    ) -> None:
-        super().__init__(connection, number)
-        self.method = method
-        self._inbox: list[bytes] = []
-        self._complete = False  # all content of the request is here
-        # The head waits for the first content, so that both leave together
-        # and an application that fails in between is answered with a 500.
-        self._fields: FieldList | None = None
-        self._remaining: int | None = None  # of the announced length
+    method: str
+    whole: bool = field(default=False, init=False)
+    """All content of the request is here, and the end not yet told."""
+    _inbox: list[bytes] = field(default_factory=list, init=False)
+    # The head waits for the first content, so that both leave together and an
+    # application that fails in between is answered with a 500.
+    _fields: FieldList | None = field(default=None, init=False)
+    _remaining: int | None = field(default=None, init=False)
+    """Bytes of the announced length."""
 
     # -- as a shell sees it --
 
@@ -294,39 +301,40 @@ class HTTPStream(Stream):
             data = inbox[0] if len(inbox) == 1 else b"".join(inbox)
             inbox.clear()
             self.unread = 0
-            more = not self._complete
+            more = not self.whole
             self.connection.taken(self, len(data))
             if not more:
-                self._complete = False
+                self.whole = False
             return {"type": "http.request", "body": data, "more_body": more}
-        if self._complete:
+        if self.whole:
             # Said once; what remains to be heard is the peer's departure.
-            self._complete = False
+            self.whole = False
             return {"type": "http.request", "body": b"", "more_body": False}
         self.connection.wanted(self)
         return None
 
-    def send(self, message: SendMessage) -> None:
+    def send(self, message: SendMessage) -> int | None:
         if self.gone:
             raise ClientDisconnected
         match message["type"]:
             case "http.response.start":
                 self._start(message)
+                return None
             case "http.response.body":
-                self._body(message)
+                return self._body(message)
             case "http.response.early_hint":
                 self._advance("http.response.early_hint")
                 links = [(b"link", link) for link in message.get("links", ())]
                 self.connection.inform(self, 103, checked_fields(links))
             case "http.response.trailers":
-                more = message.get("more_trailers", False)
-                kind = "http.response.trailers" + ("+" if more else "")
                 fields = checked_fields(message.get("headers", ()))
-                self._advance(kind)
+                more = message.get("more_trailers", False)
+                self._advance("http.response.trailers", more)
                 if not more:
                     self.connection.trail(self, fields)
             case kind:
                 self._advance(str(kind))
+        return 0
 
     def end(self, failed: bool) -> None:
         if self.state != "done" and not self.gone:
@@ -341,8 +349,7 @@ class HTTPStream(Stream):
 
     @property
     def chunked(self) -> bool:
-        bodiless = self.method == "HEAD" or self.status in (204, 304)
-        return self._remaining is None and not bodiless
+        return self._remaining is None
 
     def receive(self, data: bytes) -> None:
         self._inbox.append(data)
@@ -350,7 +357,7 @@ class HTTPStream(Stream):
         self.connection.wake(self)
 
     def complete(self) -> None:
-        self._complete = True
+        self.whole = True
         self.connection.wake(self)
 
     def drop(self) -> int:
@@ -361,91 +368,82 @@ class HTTPStream(Stream):
     # -- inside --
 
     def _start(self, message: HTTPResponseStart) -> None:
-        status = message["status"]
-        if type(status) is not int or not 200 <= status <= 999:
+        self.status = message["status"]
+        if type(self.status) is not int or not 200 <= self.status <= 999:
             raise UnexpectedMessage(
-                f"status {status!r}: a final response has an int from 200"
+                f"status {self.status!r}: a final response has an int from 200"
             )
+        self._remaining, self.close = None, False
+        service = self.connection.service
         fields: FieldList = []
-        length = None
-        close = False
-        own = set()
-        read_by_us = self.connection.service.read_by_us
+        own: set[bytes] = set()
         try:
             for name, value in message.get("headers", ()):
                 name = name.lower()
                 if not (_TOKEN(name) and _VALUE(value)):
                     raise _bad_field(name, value)
-                if name in read_by_us:
-                    if name == b"content-length":
-                        if length is not None or not value.isdigit():
-                            raise _bad_field(name, value)
-                        length = int(value)
-                        if status == 204:
-                            continue  # RFC 9110 8.6: must not be sent
-                    elif name in _HOP_BY_HOP:
-                        if name == b"connection":
-                            close = close or b"close" in value.lower()
-                        continue
-                    else:
-                        own.add(name)
-                fields.append((name, value))
+                if name not in service.read_by_us:
+                    fields.append((name, value))
+                elif self._is_sent(name, value):
+                    fields.append((name, value))
+                    own.add(name)
         except (TypeError, AttributeError, ValueError) as error:
             raise UnexpectedMessage(
                 "'headers' of 'http.response.start' has to be an iterable of "
                 f"(bytes, bytes) pairs: {error}"
             ) from None
-        self._advance(
-            "http.response.start+"
-            if message.get("trailers")
-            else "http.response.start"
-        )
-        for line in self.connection.service.fields:
-            if line[0] not in own:
-                fields.append(line)
-        self.status = status
-        self.close = close
-        self._remaining = length
+        self._advance(message["type"], message.get("trailers", False))
+        fields += [line for line in service.fields if line[0] not in own]
         self._fields = fields
 
-    def _body(self, message: HTTPResponseBody) -> None:
-        data = message.get("body", b"")
-        more = message.get("more_body", False)
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise UnexpectedMessage(
-                f"'body' of 'http.response.body' is a {type(data).__name__}: "
-                "it has to be bytes"
-            )
-        data = bytes(data)
-        before = self.state
-        self._advance("http.response.body+" if more else "http.response.body")
-        fields = self._fields
+    def _is_sent(self, name: bytes, value: bytes) -> bool:
+        """Note what a field says to the server, and tell whether it is sent
+        as it is."""
+        if name == b"content-length":
+            if self._remaining is not None or not value.isdigit():
+                raise _bad_field(name, value)
+            self._remaining = int(value)
+            return self.status != 204  # RFC 9110 8.6: must not be sent
+        if name == b"connection":
+            self.close = self.close or b"close" in value.lower()
+        return name not in _HOP_BY_HOP
+
+    def _body(self, message: HTTPResponseBody) -> int:
+        data, more = message.get("body", b""), message.get("more_body", False)
+        if type(data) is not bytes:
+            data = _octets(data)
+        self._advance("http.response.body", more)
+        last = self.state == "done"
+        fields, self._fields = self._fields, None
         if self.method == "HEAD" or self.status in (204, 304):
             # RFC 9110 6.4.1: no content, whatever the application sends.
-            data = b""
+            data, self._remaining = b"", 0
         elif self._remaining is not None:
             self._remaining -= len(data)
             if self._remaining < 0 or (self._remaining and not more):
-                self.state = before
-                raise UnexpectedMessage(
-                    "the content is "
-                    + ("longer" if self._remaining < 0 else "shorter")
-                    + " than the content-length that was announced"
-                )
-        elif fields is not None and self.state == "done":
+                self._refuse_length(fields)
+        elif fields is not None and last:
             # It is whole, so its length is known: no need for chunks.
             fields.append((b"content-length", b"%d" % len(data)))
             self._remaining = 0
-        last = self.state == "done"
+        self.sent += len(data)
         if fields is not None:
-            self._fields = None
-            only_head = last and not data
-            self.connection.respond(self, self.status, fields, not only_head)
-            if only_head:
-                return
-        if data or last:
-            self.sent += len(data)
+            self.connection.respond(self, self.status, fields, data, not last)
+        elif data or last:
             self.connection.write(self, data, not last)
+        return len(data)
+
+    def _refuse_length(self, fields: FieldList | None) -> NoReturn:
+        """Go back to before the message, and refuse it."""
+        before = {"done": "started", "trailing": "started+"}
+        self.state = before.get(self.state, self.state)
+        self._fields = fields
+        assert self._remaining is not None
+        wrong = "longer" if self._remaining < 0 else "shorter"
+        raise UnexpectedMessage(
+            f"the content is {wrong} than the content-length that was "
+            "announced"
+        )
 
     def _answer_500(self) -> None:
         body = b"Internal Server Error"
@@ -462,44 +460,96 @@ class HTTPStream(Stream):
         self.send({"type": "http.response.body", "body": body})
 
 
-def http_scope(
-    stream: HTTPStream,
-    peer: Peer,
-    version: str,
-    path: bytes,
-    query: bytes,
-    fields: FieldList,
-) -> HTTPScope:
-    """Return the scope of a request; the path is raw, without root_path."""
-    service = stream.connection.service
-    root_path = service.root_path
-    if service.proxied is not None:
-        peer, fields, root_path = service.proxied(peer, fields)
-    extensions: Extensions = {
-        "http.response.trailers": {},
-        "http.response.early_hint": {},
-        "microquart.disconnect": {"watch": stream.watch},
-    }
-    if peer.tls is not None:
-        extensions["tls"] = peer.tls
-    scope: HTTPScope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.5"},
-        "http_version": version,
-        "method": stream.method,
-        "scheme": "https" if peer.secure else "http",
-        "path": root_path + decode_path(path),
-        "raw_path": root_path.encode() + path if root_path else path,
-        "query_string": query,
-        "root_path": root_path,
-        "headers": fields,
-        "client": peer.client,
-        "server": peer.server,
-        "extensions": extensions,
-    }
-    if service.state is not None:
-        scope["state"] = service.state.copy()
-    return scope
+class Scopes:
+    """The scopes of a connection: what they have in common is made once."""
+
+    __slots__ = ("_common", "_extensions", "_peer", "_root_path", "_service")
+
+    def __init__(
+        self, service: Service, peer: Peer, root_path: str | None = None
+    ) -> None:
+        self._service = service
+        self._peer = peer
+        self._root_path = service.root_path if root_path is None else root_path
+        self._extensions: Extensions = {
+            "http.response.trailers": {},
+            "http.response.early_hint": {},
+        }
+        if peer.tls is not None:
+            self._extensions["tls"] = peer.tls
+        self._common: HTTPScope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.5"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "https" if peer.secure else "http",
+            "path": "/",
+            "query_string": b"",
+            "root_path": self._root_path,
+            "headers": (),
+            "client": peer.client,
+            "server": peer.server,
+        }
+
+    def http(self, stream: HTTPStream, head: Head) -> HTTPScope:
+        """Return the scope of a request."""
+        service = self._service
+        origin = self if service.proxied is None else self._proxied(head)
+        scope = origin._common.copy()
+        scope["asgi"] = {"version": "3.0", "spec_version": "2.5"}
+        scope["http_version"] = head.version
+        scope["method"] = head.method
+        scope["path"] = origin._root_path + unquote(head.path)
+        scope["raw_path"] = origin._root_path.encode() + head.path
+        scope["query_string"] = head.query
+        scope["headers"] = head.fields
+        scope["extensions"] = extensions = origin._extensions.copy()
+        extensions["microquart.disconnect"] = {"watch": stream.watch}
+        if service.state is not None:
+            scope["state"] = service.state.copy()
+        return scope
+
+    def websocket(
+        self, stream: Stream, head: Head, subprotocols: list[str]
+    ) -> WebSocketScope:
+        """Return the scope of a WebSocket."""
+        service = self._service
+        origin = self if service.proxied is None else self._proxied(head)
+        peer = origin._peer
+        extensions: Extensions = {
+            "websocket.http.response": {},
+            "microquart.disconnect": {"watch": stream.watch},
+        }
+        if peer.tls is not None:
+            extensions["tls"] = peer.tls
+        scope: WebSocketScope = {
+            "type": "websocket",
+            "asgi": {"version": "3.0", "spec_version": "2.5"},
+            "http_version": head.version,
+            "scheme": "wss" if peer.secure else "ws",
+            "path": origin._root_path + unquote(head.path),
+            "raw_path": origin._root_path.encode() + head.path,
+            "query_string": head.query,
+            "root_path": origin._root_path,
+            "headers": head.fields,
+            "client": peer.client,
+            "server": peer.server,
+            "subprotocols": subprotocols,
+            "extensions": extensions,
+        }
+        if service.state is not None:
+            scope["state"] = service.state.copy()
+        return scope
+
+    def _proxied(self, head: Head) -> "Scopes":
+        """Return the scopes of who asks, when it was a proxy that connected.
+
+        The fields are then as the proxy got them.
+        """
+        proxied = self._service.proxied
+        assert proxied is not None
+        peer, head.fields, root_path = proxied(self._peer, head.fields)
+        return Scopes(self._service, peer, root_path)
 
 
 def checked_fields(headers: Fields) -> FieldList:
@@ -522,6 +572,15 @@ def checked_fields(headers: Fields) -> FieldList:
             f"headers have to be (bytes, bytes) pairs: {error}"
         ) from None
     return fields
+
+
+def _octets(data: object) -> bytes:
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise UnexpectedMessage(
+        f"'body' of 'http.response.body' is a {type(data).__name__}: "
+        "it has to be bytes"
+    )
 
 
 def _bad_field(name: bytes, value: bytes) -> UnexpectedMessage:

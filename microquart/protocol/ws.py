@@ -24,7 +24,6 @@ from wsproto.extensions import Extension
 from wsproto.frame_protocol import CloseReason
 
 from microquart.asgi import (
-    Extensions,
     FieldList,
     ReceiveMessage,
     SendMessage,
@@ -33,17 +32,14 @@ from microquart.asgi import (
     WebSocketReceive,
     WebSocketResponseBody,
     WebSocketResponseStart,
-    WebSocketScope,
     WebSocketSend,
 )
 from microquart.http.errors import (
     ClientDisconnected,
     UnexpectedMessage,
 )
-from microquart.http.targets import decode_path
 from microquart.protocol.deflate import Deflate, MessageLimit, choose
 from microquart.protocol.stream import (
-    Peer,
     Stream,
     Transport,
     checked_fields,
@@ -65,45 +61,6 @@ _NOT_IN_ACCEPT = frozenset(
         b"upgrade",
     ]
 )
-
-
-def websocket_scope(
-    stream: "WebSocketStream",
-    peer: Peer,
-    version: str,
-    path: bytes,
-    query: bytes,
-    fields: FieldList,
-) -> WebSocketScope:
-    """Return the scope of a WebSocket; the path is raw, without root_path."""
-    service = stream.connection.service
-    root_path = service.root_path
-    if service.proxied is not None:
-        peer, fields, root_path = service.proxied(peer, fields)
-    extensions: Extensions = {
-        "websocket.http.response": {},
-        "microquart.disconnect": {"watch": stream.watch},
-    }
-    if peer.tls is not None:
-        extensions["tls"] = peer.tls
-    scope: WebSocketScope = {
-        "type": "websocket",
-        "asgi": {"version": "3.0", "spec_version": "2.5"},
-        "http_version": version,
-        "scheme": "wss" if peer.secure else "ws",
-        "path": root_path + decode_path(path),
-        "raw_path": root_path.encode() + path if root_path else path,
-        "query_string": query,
-        "root_path": root_path,
-        "headers": fields,
-        "client": peer.client,
-        "server": peer.server,
-        "subprotocols": stream.handshake.subprotocols,
-        "extensions": extensions,
-    }
-    if service.state is not None:
-        scope["state"] = service.state.copy()
-    return scope
 
 
 class WebSocketStream(Stream):
@@ -145,7 +102,7 @@ class WebSocketStream(Stream):
     def __init__(
         self, connection: Transport, handshake: Handshake, number: int = 0
     ) -> None:
-        super().__init__(connection, number)
+        super().__init__(connection, number=number)
         self.handshake = handshake
         self._response = b""  # the extensions that are agreed on
         self.ws = self.make_ws(self._agree())
@@ -210,12 +167,12 @@ class WebSocketStream(Stream):
             }
         return None
 
-    def send(self, message: SendMessage) -> None:
+    def send(self, message: SendMessage) -> int | None:
         if self.gone:
             self._raise_gone()
         match message["type"]:
             case "websocket.send":
-                self._send(message)
+                return self._send(message)
             case "websocket.accept":
                 self._accept(message)
             case "websocket.close":
@@ -223,9 +180,10 @@ class WebSocketStream(Stream):
             case "websocket.http.response.start":
                 self._start(message)
             case "websocket.http.response.body":
-                self._body(message)
+                return self._body(message)
             case kind:
                 self._advance(str(kind))
+        return 0
 
     def end(self, failed: bool) -> None:
         if not self.gone:
@@ -408,7 +366,7 @@ class WebSocketStream(Stream):
         self._pinged_since = self.connection.now
         if self.handshake.key is None:
             self.status = 200
-            self.connection.respond(self, 200, head, True)
+            self.connection.respond(self, 200, head, b"", True)
             self._decode()
             self._repay()
         else:
@@ -432,7 +390,7 @@ class WebSocketStream(Stream):
                 return [Deflate(limit, parameters), limit]
         return [limit]
 
-    def _send(self, message: WebSocketSend) -> None:
+    def _send(self, message: WebSocketSend) -> int:
         data, text = message.get("bytes"), message.get("text")
         if not (
             (data is None and isinstance(text, str))
@@ -457,6 +415,7 @@ class WebSocketStream(Stream):
             raise UnexpectedMessage(f"this is no text: {error}") from None
         self.sent += len(frame)
         self._write(frame)
+        return len(frame)
 
     def _close(self, message: WebSocketClose) -> None:
         code = message.get("code", 1000)
@@ -492,7 +451,7 @@ class WebSocketStream(Stream):
         self._add_server_fields(fields)
         self.status = status
         self._departure = _LOST, ""
-        self.connection.respond(self, status, fields, False)
+        self.connection.respond(self, status, fields, b"", False)
 
     def _start(self, message: WebSocketResponseStart) -> None:
         status = message["status"]
@@ -510,28 +469,28 @@ class WebSocketStream(Stream):
         self.status = status
         self._fields = fields
 
-    def _body(self, message: WebSocketResponseBody) -> None:
+    def _body(self, message: WebSocketResponseBody) -> int:
         data = message.get("body", b"")
         more = message.get("more_body", False)
         if not isinstance(data, bytes):
             raise UnexpectedMessage(
                 f"'body' is a {type(data).__name__}: it has to be bytes"
             )
-        self._advance("websocket.http.response.body" + "+" * bool(more))
+        self._advance("websocket.http.response.body", more)
         if self.status in (204, 304):
             data = b""
-        fields, self._fields = self._fields, None
         if not more:
             self._departure = _LOST, ""
-        only_head = fields is not None and not (more or data)
-        if fields is not None:
+        self.sent += len(data)
+        fields, self._fields = self._fields, None
+        if fields is None:
+            self.connection.write(self, data, more)
+        else:
             self._in_parts = more
             if not more:
                 fields.append((b"content-length", b"%d" % len(data)))
-            self.connection.respond(self, self.status, fields, not only_head)
-        if not only_head:
-            self.sent += len(data)
-            self.connection.write(self, data, more)
+            self.connection.respond(self, self.status, fields, data, more)
+        return len(data)
 
     def _add_server_fields(self, fields: FieldList) -> None:
         names = {name for name, _ in fields}

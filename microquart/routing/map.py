@@ -27,7 +27,7 @@ from microquart.routing.converters import (
     ValidationError,
 )
 from microquart.routing.explain import Verdict, explain
-from microquart.routing.matcher import Found, Matcher, Search
+from microquart.routing.matcher import Found, Matcher, Plain, Search
 from microquart.routing.rules import Rule
 from microquart.routing.syntax import SLASHES
 
@@ -126,12 +126,12 @@ class Map:
             self.matcher.plain = self._find_plain()
             self._stale = False
 
-    def _find_plain(self) -> dict[str, Rule]:
-        """Return the rules that a path alone tells, by that path."""
+    def _find_plain(self) -> dict[Plain, Rule]:
+        """Return the rules that a path alone tells, by what is asked for."""
         rules = [rule for each in self._by_endpoint.values() for rule in each]
         times = Counter(rule.rule for rule in rules)
         return {
-            rule.rule: rule
+            (rule.rule, method, rule.websocket): rule
             for rule in rules
             if times[rule.rule] == 1
             and rule.domain == self.default_subdomain
@@ -141,6 +141,8 @@ class Map:
                 or rule.build_only
                 or self.host_matching
             )
+            # Without methods any will do; these are asked for.
+            for method in rule.methods or ("GET", "HEAD")
         }
 
     def _find_canonical(self, rules: list[Rule]) -> None:
@@ -210,12 +212,8 @@ class Map:
         if self._stale:
             self.update()
         if domain is None:
-            rule = self.matcher.plain.get(path)
-            if (
-                rule is not None
-                and rule.websocket is websocket
-                and (rule.methods is None or method in rule.methods)
-            ):
+            rule = self.matcher.plain.get((path, method, websocket))
+            if rule is not None:
                 return rule, {}
             domain = self.default_subdomain
         segments = [domain, *path.lstrip("/").split("/")] if path else [domain]

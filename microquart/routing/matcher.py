@@ -28,6 +28,9 @@ Refused = list[tuple[Rule, tuple[str, ...]]]
 # request.
 Search = tuple[Sequence[str], str, bool, Refused]
 
+# A path, a method, and whether it is a websocket.
+Plain = tuple[str, str, bool]
+
 
 class Node:
     """A place in the tree, with the rules that end here."""
@@ -65,11 +68,10 @@ class Matcher:
     call each other through ``self``, and ``descend``, which goes ahead.
     """
 
-    # A short cut for the commonest request: the rules without variables, by
-    # their path, on the map's own domain.  The walk would find the same one,
-    # since static branches come first.  Whoever wants to see the walk leaves
-    # this empty.
-    plain: Mapping[str, Rule] = MappingProxyType({})
+    # A short cut for the commonest request: the rules without variables, on
+    # the map's own domain.  The walk would find the same one, since static
+    # branches come first.  Whoever wants to see the walk leaves this empty.
+    plain: Mapping[Plain, Rule] = MappingProxyType({})
 
     def __init__(self) -> None:
         self.root = Node()

@@ -8,13 +8,14 @@ says of itself is text to be checked: the host by its grammar and by
 with ``root_path``, where the application is mounted; that part is taken off.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
-from anyio import Event
+from anyio import CancelScope, Event
 from anyio.lowlevel import checkpoint
 
 from microquart.asgi import Address, HTTPScope, Receive, WebSocketScope
@@ -42,8 +43,7 @@ from microquart.http.urls import (
 )
 from microquart.routing import Rule
 from microquart.wrappers.request_fields import RequestFields
-
-MAX_PARAMETERS = 1000  # of a query string; as many as of a form
+from microquart.wrappers.uploads import FileStorage
 
 _DEFAULT_PORTS = {"http": "80", "ws": "80", "https": "443", "wss": "443"}
 
@@ -71,6 +71,9 @@ class RequestSettings:
     body_timeout: float | None = 60  # seconds that a body is waited for
     max_form_memory_size: int | None = 500_000  # bytes of all fields
     max_form_parts: int | None = 1000  # fields and files
+    max_form_part_head: int | None = 8 * 1024  # bytes of a part's fields
+    max_form_part_lines: int | None = 16  # header fields of a part
+    max_query_parameters: int | None = 1000
     trusted_hosts: Sequence[str] | None = None  # None: any
     response_timeout: float | None = 60  # seconds that it may be taken in
     signs_sessions: bool = False  # there is a key for it
@@ -95,14 +98,17 @@ class BaseRequestWebsocket(RequestFields):
     # ``.example.com``: with its subdomains.  None: any.
     trusted_hosts: Sequence[str] | None = None
 
+    # The files of a form; somebody has to close() them in the end.
+    uploads: Sequence[FileStorage] = ()
+
     url_rule: Rule | None = None
     view_args: dict[str, Any] | None = None
     routing_exception: Exception | None = None
 
     # The client has gone.
     gone = False
-    # Set by the gateway: ends the view, at its next ``await``.
-    cancel: Callable[[], object] | None = None
+    # Set by the gateway: cancelling it ends the view, at its next ``await``.
+    runs_in: asyncio.Task[Any] | CancelScope | None = None
     _shields = 0
     _cancels_late = False
     _departure: Event | None = None
@@ -123,11 +129,9 @@ class BaseRequestWebsocket(RequestFields):
             self.scheme = scope.get("scheme", "ws")
         if settings.trusted_hosts:
             self.trusted_hosts = settings.trusted_hosts
-        path = scope["path"]
-        root = scope.get("root_path")
-        if root or path[:1] != "/" or path[1:2] == "/":
-            path = path_below(root or "", path)
-        self.path = path
+        self.path = path = scope["path"]
+        if scope.get("root_path") or path[:1] != "/" or path[1:2] == "/":
+            self.path = path_below(scope.get("root_path", ""), path)
 
     def __repr__(self) -> str:
         try:
@@ -192,11 +196,12 @@ class BaseRequestWebsocket(RequestFields):
         """The parameters of the query string.
 
         Raises:
-            BadRequest: there are more than 1000.
+            BadRequest: there are more than ``MAX_QUERY_PARAMETERS``.
         """
         query = self.query_string
-        if query.count(b"&") >= MAX_PARAMETERS:
-            raise BadRequest(f"More than {MAX_PARAMETERS} query parameters.")
+        limit = self.settings.max_query_parameters
+        if limit is not None and query.count(b"&") + bool(query) > limit:
+            raise BadRequest(f"More than {limit} query parameters.")
         text = query.decode("utf-8", ESCAPED)
         return self.parameter_storage_class(parse_urlencoded(text, ESCAPED))
 
@@ -336,8 +341,8 @@ class BaseRequestWebsocket(RequestFields):
             self._departure.set()
         if self._shields:
             self._cancels_late = True
-        elif self.cancel is not None:
-            self.cancel()
+        elif self.runs_in is not None:
+            self.runs_in.cancel()
 
     @asynccontextmanager
     async def shield(self) -> AsyncIterator[None]:
@@ -358,8 +363,8 @@ class BaseRequestWebsocket(RequestFields):
             late = self._cancels_late and not self._shields
             if late:
                 self._cancels_late = False
-                if self.cancel is not None:
-                    self.cancel()
+                if self.runs_in is not None:
+                    self.runs_in.cancel()
         if late:
             await checkpoint()
 

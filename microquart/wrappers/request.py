@@ -1,6 +1,6 @@
 """Request: what a client asks for, and the body that comes with it."""
 
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from functools import cached_property
 from json import JSONDecodeError
 from types import EllipsisType
@@ -15,7 +15,6 @@ from microquart.wrappers.base import (
     Turn,
 )
 from microquart.wrappers.request_body import Body, Bounds, user_line
-from microquart.wrappers.uploads import FileStorage
 
 __all__ = ["Body", "NotAwaited", "Promise", "Request", "RequestSettings"]
 
@@ -131,16 +130,14 @@ class Limit(Generic[T]):
 class Request(BaseRequestWebsocket):
     """One request: its head is known from the start, its body is pulled.
 
-    ``max_content_length``, ``body_timeout``, ``max_form_memory_size`` and
-    ``max_form_parts`` are the application's unless they are set here, which
-    has to be done before the body is read; None is no limit.
+    ``max_content_length``, ``body_timeout``, ``max_form_memory_size``,
+    ``max_form_parts``, ``max_form_part_head`` and ``max_form_part_lines`` are
+    the application's unless they are set here, which has to be done before
+    the body is read; None is no limit.
     """
 
     body_class = Body
     form_data_parser_class = FormDataParser
-
-    # The files of the form; somebody has to close() them in the end.
-    uploads: Sequence[FileStorage] = ()
 
     _parsed_form: tuple[Form, Files] | None = None
     _json: Any | EllipsisType = ...
@@ -151,6 +148,8 @@ class Request(BaseRequestWebsocket):
     body_timeout = Limit[float]()
     max_form_memory_size = Limit[int]()
     max_form_parts = Limit[int]()
+    max_form_part_head = Limit[int]()
+    max_form_part_lines = Limit[int]()
 
     def bounds(self) -> Bounds:
         """Return what the body is held to, as it is now."""
@@ -313,6 +312,8 @@ class Request(BaseRequestWebsocket):
             max_content_length=self.max_content_length,
             max_form_memory_size=self.max_form_memory_size,
             max_form_parts=self.max_form_parts,
+            max_form_part_head=self.max_form_part_head,
+            max_form_part_lines=self.max_form_part_lines,
         )
 
     async def _load_form(self) -> tuple[Form, Files]:

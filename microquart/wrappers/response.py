@@ -53,6 +53,7 @@ HeadersValue: TypeAlias = (
     Headers | Mapping[str, Any] | Iterable[tuple[str, Any]]
 )
 DataValue: TypeAlias = str | bytes | bytearray
+OneField: TypeAlias = tuple[tuple[bytes, bytes], ...]  # or none
 StreamValue: TypeAlias = (
     ResponseBody | BytesIO | AsyncIterable[Chunk] | Iterable[Chunk]
 )
@@ -109,14 +110,16 @@ class Response(ResponseFields):
     implicit_sequence_conversion = True
     timeout: float | EllipsisType | None = ...
 
+    is_iterated = False  # the body is code of the user's, still to be run
+
     # What follows the number, if the user has said it: "200 Fine".
     _phrase: str | None = None
 
     # Until somebody looks at the headers, or at the body: nearly every
     # response has its type and length and no other field, and its data.
     _headers: Headers | None
-    _type_field: tuple[bytes, bytes]
-    _length: int | None
+    _type: OneField = ()
+    _length: OneField = ()
     _body: ResponseBody | None
     _data: bytes
 
@@ -134,27 +137,22 @@ class Response(ResponseFields):
         mimetype: str | None = None,
         content_type: str | None = None,
     ) -> None:
-        self._headers = self._length = self._body = None
-        if content_type is None and mimetype is None:
-            mimetype = self.default_mimetype
-            if headers and has_content_type(headers):
-                mimetype = None
-        if headers is None and mimetype is not None and content_type is None:
-            self._type_field = type_field(mimetype)
+        self._headers = self._body = None
+        if headers is None and content_type is None:
+            self._type = type_field(mimetype, self.default_mimetype)
         else:
             self._set_headers(headers, mimetype, content_type)
         if status is None:
             self._status_code = self.default_status
         else:
             self.status = status
-        if isinstance(response, str):
-            self._data = response.encode()
-            self._set_length(len(self._data))
-        elif isinstance(response, (bytes, bytearray)):
-            self._data = bytes(response)
-            self._set_length(len(response))
+        data = response.encode() if isinstance(response, str) else response
+        if isinstance(data, bytes) and self._headers is None:
+            self._data = data
+            if self.automatically_set_content_length:
+                self._length = ((b"content-length", b"%d" % len(data)),)
         else:
-            self._set_body(response)
+            self._set_body(data)
 
     @property
     def response(self) -> ResponseBody:
@@ -167,6 +165,7 @@ class Response(ResponseFields):
     @response.setter
     def response(self, body: ResponseBody) -> None:
         self._body = body
+        self.is_iterated = isinstance(body, IterableBody)
 
     @property
     def headers(self) -> Headers:
@@ -175,13 +174,14 @@ class Response(ResponseFields):
         Nearly every response has its type and length and no others, and
         nobody looks: ``to_fields()`` has a short way for that.
         """
-        fields = self._headers
-        if fields is None:
-            fields = self._headers = Headers()
-            fields["Content-Type"] = self._type_field[1].decode("latin-1")
-            if self._length is not None:
-                fields["Content-Length"] = str(self._length)
-        return fields
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = Headers()
+            for name, value in (*self._type, *self._length):
+                headers[name.decode().title()] = value.decode("latin-1")
+            if self._status_code in _WITHOUT_CONTENT:
+                headers.pop("Content-Length", None)
+        return headers
 
     @headers.setter
     def headers(self, value: HeadersValue) -> None:
@@ -194,6 +194,8 @@ class Response(ResponseFields):
         content_type: str | None,
     ) -> None:
         self.headers = () if headers is None else headers
+        if mimetype is None and "Content-Type" not in self.headers:
+            mimetype = self.default_mimetype
         if content_type is not None:
             self.headers["Content-Type"] = content_type
         elif mimetype is not None:
@@ -201,11 +203,9 @@ class Response(ResponseFields):
 
     def to_fields(self) -> list[tuple[bytes, bytes]]:
         """Return the fields for the wire."""
-        if self._headers is not None:
-            return self._headers.to_fields()
-        if self._length is None:
-            return [self._type_field]
-        return [self._type_field, (b"content-length", b"%d" % self._length)]
+        if self._headers is None and self._status_code not in _WITHOUT_CONTENT:
+            return [*self._type, *self._length]
+        return self.headers.to_fields()
 
     def start(self) -> HTTPResponseStart:
         """Return the message that a server wants first."""
@@ -214,10 +214,6 @@ class Response(ResponseFields):
             "status": self._status_code,
             "headers": self.to_fields(),
         }
-
-    def is_iterated(self) -> bool:
-        """Tell whether the body is code of the user's, still to be run."""
-        return self._body is not None and isinstance(self._body, IterableBody)
 
     def held(self) -> bytes | None:
         """Return the whole body, or None if it is not in memory."""
@@ -258,13 +254,16 @@ class Response(ResponseFields):
             if not code.isdecimal():
                 raise ValueError(f"{value!r} does not begin with a number")
             self._status_code, self._phrase = int(code), phrase or None
-        if self._status_code in _WITHOUT_CONTENT:
-            self.headers.pop("Content-Length", None)
+        if self._headers is not None and self._status_code in _WITHOUT_CONTENT:
+            self._headers.pop("Content-Length", None)
 
     # -- the body --
 
-    def _set_body(self, value: StreamValue | None) -> None:
-        if value is None:
+    def _set_body(self, value: bytes | bytearray | StreamValue | None) -> None:
+        if isinstance(value, (bytes, bytearray)):
+            self._data = bytes(value)
+            self._set_length(len(value))
+        elif value is None:
             self.response = self.data_body_class(b"")
             if "content-length" not in self.headers:
                 self._set_length(0)
@@ -275,17 +274,17 @@ class Response(ResponseFields):
             if isinstance(value, RangedBody):
                 self._set_length(value.size)
         else:
-            self.response = self.iterable_body_class(value)
+            self._body = self.iterable_body_class(value)
+            self.is_iterated = isinstance(self._body, IterableBody)
 
     def _set_length(self, size: int) -> None:
-        if (
+        if self._headers is None and self.automatically_set_content_length:
+            self._length = ((b"content-length", b"%d" % size),)
+        elif (
             self.automatically_set_content_length
             and self._status_code not in _WITHOUT_CONTENT
         ):
-            if self._headers is None:
-                self._length = size
-            else:
-                self._headers["Content-Length"] = str(size)
+            self.headers["Content-Length"] = str(size)
 
     @overload
     async def get_data(self, as_text: Literal[True]) -> str: ...
@@ -542,12 +541,12 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
-def has_content_type(headers: HeadersValue) -> bool:
-    return "Content-Type" in Headers(headers)
-
-
 @lru_cache
-def type_field(mimetype: str) -> tuple[bytes, bytes]:
+def type_field(mimetype: str | None, default: str | None) -> OneField:
     """Return Content-Type for the wire; it is checked, as any field."""
+    if mimetype is None:
+        mimetype = default
+    if mimetype is None:
+        return ()
     (field,) = Headers({"Content-Type": with_charset(mimetype)}).to_fields()
-    return field
+    return (field,)

@@ -133,6 +133,14 @@ async def test_an_application_context_inside_a_request_still_sees_the_request(
         assert g.user == "anna"
 
 
+async def test_popping_what_is_not_pushed_is_told(app):
+    context = app.app_context()
+    async with context:
+        pass
+    with pytest.raises(AssertionError, match="which is not pushed"):
+        await context.pop()
+
+
 async def test_popping_in_the_wrong_order_is_told(app):
     outer, inner = app.app_context(), app.app_context()
     await outer.push()
@@ -504,3 +512,23 @@ async def test_a_signal_tells_of_flashes(app):
     async with app.test_request_context("/"):
         await flash("one", "info")
     assert seen == [("one", "info")]
+
+
+async def test_a_teardown_is_not_cut_by_what_a_thread_has_not_heard(app):
+    ended = []
+
+    @app.teardown_request
+    def teardown(error):  # in a thread too: it has to be waited for
+        ended.append(error)
+
+    with anyio.CancelScope() as scope:
+
+        @app.get("/")
+        def view():
+            anyio.from_thread.run_sync(scope.cancel)
+            return "hello"
+
+        async with app.test_request_context("/") as ctx:
+            await app.full_dispatch_request(ctx)
+    assert scope.cancel_called
+    assert ended == [None]

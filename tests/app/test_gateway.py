@@ -8,7 +8,17 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from microquart import Quart, Response, abort, request, websocket
+from microquart import (
+    Quart,
+    Response,
+    abort,
+    appcontext_popped,
+    appcontext_tearing_down,
+    request,
+    request_tearing_down,
+    websocket,
+)
+from microquart.context import Context
 from microquart.gateway import ASGIHTTPConnection
 from microquart.http.errors import ClientDisconnected
 
@@ -516,11 +526,79 @@ async def test_an_error_of_the_view_is_not_taken_for_a_departure(
         await Server(app, tells=tells).run()
 
 
+# -- the end of a context, where no hook is registered --
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [request_tearing_down, appcontext_tearing_down, appcontext_popped],
+)
+async def test_who_listens_to_the_end_hears_it(app, signal):
+    heard = []
+
+    @app.get("/")
+    async def view():
+        return "x"
+
+    async def listen(sender, **values):
+        heard.append(sender)
+
+    await Server(app).run()
+    with signal.connected_to(listen, app):
+        await Server(app).run()
+    await Server(app).run()
+    assert heard == [app]
+
+
+async def test_the_files_of_a_form_are_closed(app):
+    @app.post("/")
+    async def view():
+        files.append((await request.files)["file"])
+        return "x"
+
+    files = []
+    boundary = b"--b\r\n"
+    head = b'content-disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    body = boundary + head + b"x\r\n--b--\r\n"
+    fields = [
+        (b"content-type", b"multipart/form-data; boundary=b"),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    for _ in range(2):  # the first request has a longer way
+        server = Server(app, method="POST", headers=fields)
+        server.inbox[0]["body"] = body
+        await server.run()
+    assert [file.stream.closed for file in files] == [True, True]
+
+
+async def test_a_context_that_fails_to_begin_has_no_end(app):
+    class Broken(Context):
+        async def push(self):
+            raise LookupError("no session store")
+
+    app.context_class = Broken
+    app.testing = True
+    log = []
+
+    @app.teardown_request
+    async def teardown(error):
+        log.append("teardown")
+
+    @app.errorhandler(LookupError)
+    async def handle(error):
+        log.append("handler")
+
+    with pytest.raises(LookupError, match="no session store"):
+        await Server(app).run()
+    assert log == []
+
+
 # -- a client that does not read --
 
 
 @pytest.mark.parametrize("where", ["response", "config"])
-async def test_a_response_that_is_not_taken_is_cut(app, where):
+async def test_a_response_that_is_not_taken_is_cut(app, where, caplog):
+    caplog.set_level(logging.WARNING, app.name)
     log = []
 
     @app.teardown_request
@@ -542,8 +620,30 @@ async def test_a_response_that_is_not_taken_is_cut(app, where):
         await anyio.sleep_forever()
 
     server.send = stuck
-    await server.run()
+    with anyio.fail_after(2):
+        await server.run()
     assert (server.returned, log) == (True, ["teardown"])
+    assert [record.getMessage() for record in caplog.records] == [
+        "GET /: the response was not taken within 0.01 s"
+    ]
+
+
+async def test_who_leaves_meanwhile_is_not_said_to_be_slow(app, caplog):
+    caplog.set_level(logging.WARNING, app.name)
+
+    @app.get("/")
+    async def view():
+        return "x"
+
+    server = Server(app)
+
+    async def stuck(message):
+        await anyio.sleep_forever()
+
+    server.send = stuck
+    async with server.running():
+        server.leave()
+    assert (server.returned, caplog.records) == (True, [])
 
 
 async def test_an_endless_stream_has_no_time_limit(app):

@@ -333,7 +333,7 @@ async def test_a_foreign_message_is_an_error():
 
 async def cancelled(ws, view):
     with anyio.CancelScope() as scope:
-        ws.cancel = scope.cancel
+        ws.runs_in = scope
         await view()
     return scope.cancelled_caught
 
@@ -386,7 +386,7 @@ async def test_so_is_one_of_asyncio_tasks(anyio_backend, together):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(view())
-    ws.cancel = task.cancel
+    ws.runs_in = task
     with pytest.raises(asyncio.CancelledError):
         await task
     assert log == ["receiver"]

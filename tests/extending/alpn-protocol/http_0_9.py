@@ -7,7 +7,7 @@ import re
 
 from microquart.asgi import FieldList
 from microquart.protocol import Peer, Service, Stream
-from microquart.protocol.stream import HTTPStream, Transport, http_scope
+from microquart.protocol.stream import Head, HTTPStream, Scopes, Transport
 
 REQUEST = re.compile(rb"GET (/[!-~]*)\r?\n").fullmatch
 
@@ -39,9 +39,8 @@ class NineConnection(Transport):
         if request := REQUEST(self.line):
             path, _, query = request[1].partition(b"?")
             self.stream = stream = HTTPStream(self, "GET")
-            stream.scope = http_scope(
-                stream, self.peer, "1.0", path, query, []
-            )
+            head = Head("GET", "1.0", path, query)
+            stream.scope = Scopes(self.service, self.peer).http(stream, head)
             stream.complete()
             self.new = [stream]
         elif not data or b"\n" in self.line or len(self.line) > 4096:
@@ -76,9 +75,14 @@ class NineConnection(Transport):
     # -- as a stream sees it --
 
     def respond(
-        self, stream: Stream, status: int, fields: FieldList, more: bool
+        self,
+        stream: Stream,
+        status: int,
+        fields: FieldList,
+        data: bytes,
+        more: bool,
     ) -> None:
-        self.closed = not more
+        self.write(stream, data, more)
 
     def write(self, stream: Stream, data: bytes, more: bool) -> None:
         self.output += data
