@@ -139,7 +139,8 @@ class Response(ResponseFields):
     ) -> None:
         self._headers = self._body = None
         if headers is None and content_type is None:
-            self._type = type_field(mimetype, self.default_mimetype)
+            kind = self.default_mimetype if mimetype is None else mimetype
+            self._type = type_field(kind)
         else:
             self._set_headers(headers, mimetype, content_type)
         if status is None:
@@ -542,10 +543,8 @@ def _shown(value: object) -> str:
 
 
 @lru_cache
-def type_field(mimetype: str | None, default: str | None) -> OneField:
+def type_field(mimetype: str | None) -> OneField:
     """Return Content-Type for the wire; it is checked, as any field."""
-    if mimetype is None:
-        mimetype = default
     if mimetype is None:
         return ()
     (field,) = Headers({"Content-Type": with_charset(mimetype)}).to_fields()
