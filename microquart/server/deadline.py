@@ -18,7 +18,7 @@ from microquart.asgi import (
     Send,
     SendMessage,
 )
-from microquart.http.errors import ClientDisconnected
+from microquart.http.errors import ClientDisconnected, UnexpectedMessage
 from microquart.server.log import described
 from microquart.server.quota import FIELDS, refuse
 
@@ -28,27 +28,47 @@ logger = getLogger("microquart.server")
 LAST = [*FIELDS, (b"connection", b"close")]
 
 
-def timed(app: ASGIApplication, seconds: float) -> ASGIApplication:
-    """Return the application, with so many seconds for each HTTP request."""
+class Deadline:
+    """So many seconds for each HTTP request, and one clock for them all."""
 
-    async def in_time(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await app(scope, receive, send)
-            return
-        answer = Answer(scope, receive, send)
-        failed: BaseException | None = None
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(answer.end_in, seconds, group.cancel_scope)
-                await app(scope, receive, answer.send)
-                group.cancel_scope.cancel()
-        except BaseExceptionGroup as errors:
-            # The clock raises nothing: it is what the application raised.
-            (failed,) = errors.exceptions
-        if failed is not None:
-            raise failed
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        # Until when each may take; they come to their ends in this order.
+        self._open: dict[Answer, float] = {}
+        self._one_is_open = anyio.Event()
 
-    return in_time
+    def around(self, app: ASGIApplication) -> ASGIApplication:
+        """Return the application, with its time."""
+
+        async def in_time(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            answer = Answer(scope, receive, send)
+            self._open[answer] = anyio.current_time() + self._seconds
+            self._one_is_open.set()
+            try:
+                with answer.call:
+                    await app(scope, receive, answer.send)
+            finally:
+                self._open.pop(answer, None)
+                if answer.ended is not None:
+                    with anyio.CancelScope(shield=True):
+                        await answer.ended.wait()
+
+        return in_time
+
+    async def run(self) -> None:
+        """End those whose time has passed, for as long as the server runs."""
+        async with anyio.create_task_group() as group:
+            while True:
+                while not self._open:
+                    self._one_is_open = anyio.Event()
+                    await self._one_is_open.wait()
+                answer, end = next(iter(self._open.items()))
+                await anyio.sleep_until(end)
+                if self._open.pop(answer, None) is not None:
+                    group.start_soon(answer.end, self._seconds)
 
 
 class Answer:
@@ -61,11 +81,12 @@ class Answer:
         # It leaves with the first content, so until then a 503 is possible.
         self._start: HTTPResponseStart | None = None
         self._begun = False
-        self._over = False
+        self.call = anyio.CancelScope()
+        self.ended: anyio.Event | None = None  # once its time has passed
 
     async def send(self, message: SendMessage) -> None:
         """Send a message of the application (ASGI)."""
-        if self._over:
+        if self.ended is not None:
             raise ClientDisconnected
         start = self._start
         if start is None and message["type"] == "http.response.start":
@@ -76,12 +97,14 @@ class Answer:
             await self._send(start)
         await self._send(message)
 
-    async def end_in(self, seconds: float, call: anyio.CancelScope) -> None:
-        """Wait for so long; then answer in its place, and cancel it."""
-        await anyio.sleep(seconds)
-        self._over = True
-        call.cancel()
-        done = "cut" if self._begun else await self._refuse()
+    async def end(self, seconds: float) -> None:
+        """Cancel the call, and answer in its place."""
+        self.ended = anyio.Event()
+        self.call.cancel()
+        try:
+            done = "cut" if self._begun else await self._refuse()
+        finally:
+            self.ended.set()
         logger.warning(
             "%s: %s took more than %g s",
             done,
@@ -91,8 +114,7 @@ class Answer:
 
     async def _refuse(self) -> str:
         try:
-            with anyio.CancelScope(shield=True):
-                await refuse(self._scope, self._receive, self._send, LAST)
-        except ClientDisconnected:
+            await refuse(self._scope, self._receive, self._send, LAST)
+        except (ClientDisconnected, UnexpectedMessage):
             return "cancelled"
         return "answered 503"

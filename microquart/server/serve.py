@@ -22,7 +22,7 @@ from microquart.asgi import ASGIApplication
 from microquart.server import listen, log
 from microquart.server.access import AccessLog
 from microquart.server.crew import OK, STARTUP_FAILED
-from microquart.server.deadline import timed
+from microquart.server.deadline import Deadline
 from microquart.server.ids import named
 from microquart.server.leash import Leash, Overseer
 from microquart.server.lifespan import Lifespan, StartupFailed
@@ -189,6 +189,8 @@ async def _serve(
             await anyio.sleep(_STOPPING_TICK)
 
     async with anyio.create_task_group() as server.group:
+        if server.deadline is not None:
+            server.group.start_soon(server.deadline.run)
         async with anyio.create_task_group() as accepting:
             for listener in listening:
                 accepting.start_soon(
@@ -257,8 +259,10 @@ async def _tick(server: Shells, overseer: Overseer) -> None:
 def _server(
     app: ASGIApplication, settings: Settings, state: dict[str, Any]
 ) -> Shells:
+    deadline = None
     if settings.request_timeout is not None:
-        app = timed(app, settings.request_timeout)
+        deadline = Deadline(settings.request_timeout)
+        app = deadline.around(app)
     if settings.server_names:
         app = ServerNames(app, settings.server_names)
     if settings.request_id:
@@ -273,6 +277,7 @@ def _server(
         service=service_of(settings, state),
         access_log=access_log,
     )
+    server.deadline = deadline
     if settings.debug and settings.blocked_loop is not None:
         library = "asyncio" if asyncio_runs else "trio"
         server.watchdog = Watchdog(

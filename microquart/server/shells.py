@@ -31,6 +31,7 @@ from microquart.protocol import (
 from microquart.protocol.pace import Pace
 from microquart.protocol.stream import READ_BY_US
 from microquart.server.access import AccessLog
+from microquart.server.deadline import Deadline
 from microquart.server.fields import parse_fields
 from microquart.server.forwarding import forwarding, trusted_proxies
 from microquart.server.log import describe
@@ -94,6 +95,7 @@ class Shells:
         self.context = copy_context()
         self.stopping = False
         self.watchdog: Watchdog | None = None  # in development
+        self.deadline: Deadline | None = None  # if requests have one
         self.stopped_at: float  # seconds, on the loop's clock
         self.group: TaskGroup
         self._proxies = trusted_proxies(self.settings)
