@@ -818,6 +818,20 @@ def test_a_head_has_to_come_in_time(said, status):
     assert client.connection.closed or client.connection.closing
 
 
+def test_a_later_head_has_its_time_from_its_first_byte():
+    client = Conversation()
+    client.says(GET)
+    client.connection.now = 50.0
+    client.says(GET[:5])
+    client.connection.now = 55.0
+    client.says(GET[5:10])
+    client.hears()
+    client.connection.expire(59.9)
+    assert client.hears() == b""
+    client.connection.expire(60.0)
+    assert status_of(client.hears()) == 408
+
+
 def test_progress_does_not_extend_the_time_of_a_head():
     client = Conversation()
     for second in range(10):
@@ -942,6 +956,17 @@ def test_after_the_last_chunk_the_application_may_take_its_time():
     client.stream.take()
     client.connection.expire(1000.0)
     assert not client.stream.gone
+
+
+def test_what_was_dropped_for_one_request_is_not_counted_for_another():
+    client = Conversation(linger_bytes=10)
+    client.says(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n")
+    client.says(b"12345678")
+    client.says(
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n12345678"
+    )
+    assert client.connection.closing
+    assert not client.connection.closed
 
 
 def test_lingering_ends():
