@@ -95,6 +95,24 @@ def test_each_scope_has_a_copy_of_the_state():
     assert first is not service.state
 
 
+def test_what_an_application_puts_into_a_scope_is_in_no_other():
+    client = Conversation()
+    client.says(GET + GET)
+    first, second = (stream.scope for stream in client.streams)
+    watches = [
+        scope["extensions"]["microquart.disconnect"]["watch"].__self__
+        for scope in (first, second)
+    ]
+    assert watches == client.streams
+    first["extensions"]["mine"] = first["asgi"]["mine"] = {}
+    assert "mine" not in second["extensions"]
+    assert "mine" not in second["asgi"]
+    client.says(GET)
+    third = client.streams[2].scope
+    assert "mine" not in third["extensions"]
+    assert "mine" not in third["asgi"]
+
+
 def test_the_path_includes_the_root_path():
     client = Conversation(service=Service(root_path="/api"))
     client.says(GET)
